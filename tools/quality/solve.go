@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,7 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/modes/eval"
 	"github.com/bise-sh/bise/modes/math"
 )
 
@@ -45,12 +41,11 @@ type solved struct {
 // number of votes.
 func solve(arguments []string) error {
 	flags := flag.NewFlagSet("solve", flag.ContinueOnError)
-	program := flags.String("bise", "bise", "the program")
-	model := flags.String("m", "", "the model")
+	var c common
+	c.add(flags)
 	data := flags.String("data", "", "problems, one JSON object on a line")
 	n := flags.Int("n", 100, "the first n problems of those chosen")
 	votes := flags.String("votes", "1", "numbers of solutions, such as 1,5: a row for each")
-	half := flags.String("half", "", "develop (odd lines) or held (even lines); empty: both")
 	maxTokens := flags.Int("max-tokens", 512, "limit of a solution")
 	parallel := flags.Int("parallel", 4, "problems solved at once")
 	out := flags.String("out", "", "append what solve says of each problem to this file; refused unless -half is develop")
@@ -61,10 +56,10 @@ func solve(arguments []string) error {
 	if *cut != "" {
 		return cutTable(os.Stdout, *cut)
 	}
-	if *out != "" && *half != "develop" {
-		return errors.New("the answers to held-out problems are not for reading: -out needs -half develop")
+	if err := c.check(*out != ""); err != nil {
+		return err
 	}
-	problems, err := readExercises(*data, *half)
+	problems, err := readExercises(*data, c.asks)
 	if err != nil {
 		return err
 	}
@@ -79,14 +74,14 @@ func solve(arguments []string) error {
 		log = f
 	}
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "votes\tproblems\tright\t95 % interval\twrong\tno answer\tcut\tof them right\ttime")
+	fmt.Fprintln(t, "votes\tright\twrong\tno answer\tcut\tof them right\ttime")
 	for _, v := range strings.Split(*votes, ",") {
 		if _, err := strconv.Atoi(v); err != nil {
 			return fmt.Errorf("invalid -votes %q: want numbers such as 1,5", *votes)
 		}
 		began := time.Now()
-		all, err := solveAll(problems, *parallel, log, func(text string) ([]byte, error) {
-			return runSolve(*program, *model, text, "--votes", v, "--max-tokens", strconv.Itoa(*maxTokens), "--seed", "1")
+		all, err := solveAll(problems, *parallel, log, func(text string, s *solved) error {
+			return c.run(text, s, "solve", "--votes", v, "--max-tokens", strconv.Itoa(*maxTokens), "--seed", "1")
 		})
 		if err != nil {
 			return err
@@ -102,11 +97,8 @@ type numbered struct {
 	line int
 }
 
-// readExercises reads the exercises of one half, or all.
-func readExercises(path, half string) ([]numbered, error) {
-	if half != "" && half != "develop" && half != "held" {
-		return nil, fmt.Errorf("-half is develop or held, not %q", half)
-	}
+// readExercises reads the exercises that are asked: the even lines are held out.
+func readExercises(path string, asks func(held bool) bool) ([]numbered, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -126,15 +118,15 @@ func readExercises(path, half string) ([]numbered, error) {
 		if p.Question == "" || p.Expected == "" {
 			return nil, fmt.Errorf("%s:%d: no question with an expected answer", path, line)
 		}
-		if odd := line%2 == 1; half == "" || odd == (half == "develop") {
+		if asks(line%2 == 0) {
 			problems = append(problems, p)
 		}
 	}
 	return problems, nil
 }
 
-// solveAll solves problems, several at once. run gives the JSON output for one.
-func solveAll(problems []numbered, parallel int, log io.Writer, run func(string) ([]byte, error)) ([]solved, error) {
+// solveAll solves problems, several at once. run solves one.
+func solveAll(problems []numbered, parallel int, log io.Writer, run func(string, *solved) error) ([]solved, error) {
 	all := make([]solved, len(problems))
 	var group errgroup.Group
 	group.SetLimit(parallel)
@@ -142,10 +134,9 @@ func solveAll(problems []numbered, parallel int, log io.Writer, run func(string)
 	done := 0
 	for i, p := range problems {
 		group.Go(func() error {
-			output, err := run(p.Question)
 			s := solved{Problem: p.line}
-			if jsonErr := json.Unmarshal(output, &s); jsonErr != nil {
-				return fmt.Errorf("problem %d: %w", p.line, cmp.Or(err, jsonErr))
+			if err := run(p.Question, &s); err != nil {
+				return fmt.Errorf("problem %d: %w", p.line, err)
 			}
 			s.Right = s.Answer != nil && math.Equal(math.Parse(*s.Answer), math.Parse(p.Expected))
 			all[i] = s
@@ -159,23 +150,6 @@ func solveAll(problems []numbered, parallel int, log io.Writer, run func(string)
 	return all, group.Wait()
 }
 
-// runSolve solves one problem.
-func runSolve(program, model, text string, more ...string) ([]byte, error) {
-	arguments := append([]string{"solve", "--json"}, more...)
-	if model != "" {
-		arguments = append(arguments, "-m", model)
-	}
-	command := exec.Command(program, arguments...)
-	command.Stdin = strings.NewReader(text)
-	var out, errs bytes.Buffer
-	command.Stdout, command.Stderr = &out, &errs
-	// The status is 1 without an answer: what counts is the JSON.
-	if err := command.Run(); err != nil && out.Len() == 0 {
-		return nil, errors.Join(err, errors.New(strings.TrimSpace(errs.String())))
-	}
-	return out.Bytes(), nil
-}
-
 // solvedRow is a row of the table.
 func solvedRow(all []solved) string {
 	right, none, cut, cutRight := 0, 0, 0, 0
@@ -185,9 +159,7 @@ func solvedRow(all []solved) string {
 		cut += one(s.Cut)
 		cutRight += one(s.Cut && s.Right)
 	}
-	low, high := eval.Wilson(right, len(all))
-	return fmt.Sprintf("%d\t%d (%s)\t%.0f–%.0f %%\t%d\t%d\t%d\t%d", len(all), right, percent(right, len(all)), 100*low, 100*high,
-		len(all)-right-none, none, cut, cutRight)
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d", share(right, len(all)), len(all)-right-none, none, cut, cutRight)
 }
 
 // cutTable prints how often a solution that is cut off, or has no box, leads to the answer in

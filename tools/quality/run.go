@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/bise-sh/bise/modes/eval"
+)
+
+// common are the flags of the tables that ask a model.
+type common struct {
+	program, model, half string
+}
+
+func (c *common) add(flags *flag.FlagSet) {
+	flags.StringVar(&c.program, "bise", "bise", "the program")
+	flags.StringVar(&c.model, "m", "", "the model")
+	flags.StringVar(&c.half, "half", "develop", "develop, held or all")
+}
+
+// check checks the half. reading says that the run shows answers, of which those of the
+// held-out half are not for reading.
+func (c *common) check(reading bool) error {
+	switch {
+	case c.half != "develop" && c.half != "held" && c.half != "all":
+		return fmt.Errorf("-half is develop, held or all, not %q", c.half)
+	case reading && c.half != "develop":
+		return errors.New("the answers of the held-out half are not for reading")
+	}
+	return nil
+}
+
+// asks reports whether a case is asked, which is held out or not.
+func (c *common) asks(held bool) bool { return c.half == "all" || held == (c.half == "held") }
+
+// run runs a command of bise with --json and decodes what it prints. The exit code can say what
+// was found, so only output that is not JSON is an error.
+func (c *common) run(stdin string, into any, arguments ...string) error {
+	arguments = append(arguments, "--json")
+	if c.model != "" {
+		arguments = append(arguments, "-m", c.model)
+	}
+	command := exec.Command(c.program, arguments...)
+	if stdin != "" {
+		command.Stdin = strings.NewReader(stdin)
+	}
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	failure := command.Run()
+	if err := json.Unmarshal(out.Bytes(), into); err != nil {
+		return errors.Join(failure, err, errors.New(strings.TrimSpace(errs.String())))
+	}
+	return nil
+}
+
+// one is 1 for true.
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
+}
+
+// share describes a share with its 95 % Wilson interval, in percent.
+func share(right, all int) string {
+	if all == 0 {
+		return "–"
+	}
+	low, high := eval.Wilson(right, all)
+	return fmt.Sprintf("%d of %d: %s (%.0f–%.0f)", right, all, percent(right, all), 100*low, 100*high)
+}
