@@ -115,6 +115,9 @@ const (
 	FinishRefusal     FinishReason = "refusal" // the text says why there is no answer
 )
 
+// IsCutOff reports whether a limit of tokens ended the choice, max_tokens or the context.
+func (r FinishReason) IsCutOff() bool { return r == FinishLength || r == FinishModelLength }
+
 // Usage counts tokens as La Plateforme does: the prompt once, completions summed
 // over the choices.
 type Usage struct {

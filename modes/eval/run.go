@@ -120,7 +120,7 @@ func (c Case) collect(events func(func(engine.Event, error) bool), n int) (Outco
 			}
 		case engine.Finish:
 			if e.Choice < n {
-				cut[e.Choice] = e.Reason == engine.FinishLength
+				cut[e.Choice] = e.Reason.IsCutOff()
 			}
 		case engine.Done:
 			out.Prompt, out.Generated = e.Usage.PromptTokens, e.Usage.CompletionTokens

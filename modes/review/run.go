@@ -203,7 +203,7 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 	case err != nil:
 		r.coverPart(p, Failed, "the model's answer is not valid JSON")
 		return nil
-	case state == truncated && answer.end == engine.FinishLength:
+	case state == truncated && answer.end.IsCutOff():
 		r.coverPart(p, Partial, "the model's answer was too long")
 	case state == truncated:
 		r.coverPart(p, Partial, "the model's answer is incomplete")

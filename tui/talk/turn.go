@@ -183,8 +183,7 @@ func (t *turn) canContinue() bool {
 	if t.role != engine.Assistant || t.text.Len() == 0 {
 		return false
 	}
-	f := t.measured.Finish
-	return t.state == stopped || t.state == failed || t.state == complete && (f == engine.FinishLength || f == engine.FinishModelLength)
+	return t.state == stopped || t.state == failed || t.state == complete && t.measured.Finish.IsCutOff()
 }
 
 // take adds an event of the answer.
