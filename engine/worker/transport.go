@@ -20,8 +20,8 @@ import (
 const acceptHeader = "Bise-Worker"
 
 // maxTries bounds the attempts of a request to find a worker, which may exit just after it
-// is found.
-const maxTries = 8
+// is found: on a busy machine several times, if it does not wait for requests.
+const maxTries = 20
 
 // A transport sends requests to a worker, and starts another one if it has exited.
 type transport struct {
