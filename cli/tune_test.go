@@ -168,7 +168,7 @@ func TestTune(t *testing.T) {
 	says(bise(fault.ExitUsage, append(train, "--resume", "--rank", "4")...), "--rank differs")
 	t.Setenv("TUNE_NAN", "")
 	r = bise(0, append(train, "--resume", "--learning-rate", "0.00001")...)
-	says(r, "mine is installed", "The loss on the validation data is 0.125", "Only the first model is right in 0 cases, only the second in 2.")
+	says(r, "mine is installed", "The loss on the validation data is 0.125", " alone is right in 0 cases, mine alone in 2.")
 	says(bise(fault.ExitUsage, train...), "mine:f32 is already installed")
 	says(bise(fault.ExitModel, "mine", "--resume"), "no training of mine is unfinished")
 	says(runWith(t, models, "", "show", "mine"), "lora")
@@ -213,7 +213,7 @@ func TestEvalAdapter(t *testing.T) {
 	}}
 	for range 2 {
 		r := runWith(t, models, "", "eval", "train.jsonl", "-m", "tiny.gguf", "--adapter", "lora.gguf=0.5")
-		if r.code != 0 || !strings.Contains(r.stdout, "tiny + lora=0.5") || !strings.Contains(r.stdout, "Only the first model is right in 0 cases, only the second in 20.") {
+		if r.code != 0 || !strings.Contains(r.stdout, "tiny + lora=0.5") || !strings.Contains(r.stdout, "tiny alone is right in 0 cases, tiny + lora=0.5 alone in 20.") {
 			t.Errorf("%d: %s%s", r.code, r.stdout, r.stderr)
 		}
 	}

@@ -36,7 +36,7 @@ type evaluation struct {
 	votes, parallel int
 	limit           int
 	html            string
-	again           bool
+	again, force    bool
 	sampling        flags.Sampling
 	load            flags.Load
 }
@@ -53,7 +53,7 @@ Each line of the file is a case: a JSON object with prompt or messages, and what
 Training data of La Plateforme can be used as it is: its last message is the right answer.
 
   {"prompt": "Capital of France?", "contains": "Paris"}
-  {"prompt": "Answer with one word: is 7 prime?", "expected": "yes"}
+  {"prompt": "Is 7 prime? Answer yes or no.", "expected": "yes"}
   {"prompt": "12 · 12?", "numeric": 144}
   {"prompt": "Which is a fruit?", "choices": ["apple", "chair"], "answer": "apple"}
   {"prompt": "A city as JSON", "schema": {"type": "object", "required": ["name"]}}
@@ -76,6 +76,7 @@ bise eval cases.jsonl -m mistral-nemo --adapter lora.gguf`,
 	f.IntVar(&v.parallel, "parallel", 4, "ask `N` cases at once")
 	f.IntVarP(&v.limit, "limit", "n", 0, "use only the first `N` cases")
 	f.StringVar(&v.html, "html", "", "write a report with every answer to `FILE`")
+	f.BoolVar(&v.force, "force", false, "replace the report if it exists")
 	f.BoolVar(&v.again, "again", false, "measure again, although the results are known")
 	v.sampling.Add(cmd)
 	v.load.Add(cmd)
@@ -96,12 +97,31 @@ func (v *evaluation) check() error {
 	return nil
 }
 
+// checkHTML finds out whether the report can be written before a model is measured.
+func (v *evaluation) checkHTML(cases string) error {
+	if v.html == "" {
+		return nil
+	}
+	if a, err := os.Stat(v.html); err == nil {
+		if b, err := os.Stat(cases); err == nil && os.SameFile(a, b) {
+			return fault.Errorf(fault.Usage, "--html names the file of the cases")
+		}
+	}
+	if _, err := os.Stat(filepath.Dir(v.html)); err != nil {
+		return attach.ReadError(filepath.Dir(v.html), err)
+	}
+	return flags.Replaces(v.force, v.html)
+}
+
 func (v *evaluation) run(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, places config.Places, path string) error {
 	if err := v.check(); err != nil {
 		return err
 	}
 	data, cases, err := readCases(ctx, con, path)
 	if err != nil {
+		return err
+	}
+	if err := v.checkHTML(path); err != nil {
 		return err
 	}
 	if v.limit > 0 {
@@ -251,19 +271,10 @@ func (m measurement) run(ctx context.Context) (r eval.ModelReport, err error) {
 	if m.adapters != "" {
 		name += " + " + m.adapters
 	}
-	dir := filepath.Join(m.places.State, "eval")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return r, err
-	}
-	path := filepath.Join(dir, eval.Key(m.data, info, m.options, changes...)+".jsonl")
-	if m.again {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return r, err
-		}
-	}
-	rec, err := eval.OpenRecord(path)
+	rec, err := m.record(eval.Key(m.data, info, m.options, changes...))
 	if err != nil {
-		return r, err
+		con.Notef("The results are not kept: %v.", err)
+		rec = eval.NewRecord()
 	}
 	defer func() { err = errors.Join(err, rec.Close()) }()
 	missing := rec.Missing(cases)
@@ -307,6 +318,21 @@ func (m measurement) run(ctx context.Context) (r eval.ModelReport, err error) {
 	return eval.ModelReport{Model: name, Quantization: info.Quantization, Outcomes: rec.Outcomes(cases)}, nil
 }
 
+// record opens the record of a measurement.
+func (m measurement) record(key string) (*eval.Record, error) {
+	dir := filepath.Join(m.places.State, "eval")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, key+".jsonl")
+	if m.again {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return eval.OpenRecord(path)
+}
+
 func printReport(con *console.Console, r eval.Report) error {
 	t := &console.Table{Head: []string{"MODEL", "METRIC", "CASES", "RIGHT", "SHARE", "95 % INTERVAL", "TOKENS"}, Right: []int{2, 3, 4, 6}}
 	notes := []string{}
@@ -316,25 +342,25 @@ func printReport(con *console.Console, r eval.Report) error {
 			if metric == "" {
 				metric = "all"
 			}
-			t.Add(con.CleanOut(m.Model), metric, units.Count(s.Cases), units.Count(s.Right), fmt.Sprintf("%.1f %%", 100*s.Share()),
+			t.Add(con.CleanOut(m.Model), metric, fmt.Sprint(s.Cases), fmt.Sprint(s.Right), fmt.Sprintf("%.1f %%", 100*s.Share()),
 				fmt.Sprintf("%.1f to %.1f %%", 100*s.Low, 100*s.High), units.Count(s.Generated))
 			if s.Metric == eval.Infill {
-				notes = append(notes, fmt.Sprintf("%s: what was filled in is %.1f %% similar to what was expected (characters that need no edit).", m.Model, 100*s.Similarity))
+				notes = append(notes, fmt.Sprintf("%s: the mean similarity of infill to the expected text is %.1f %%.", m.Model, 100*s.Similarity))
 			}
 			if s.Metric != "" && s.Cut > 0 {
-				notes = append(notes, fmt.Sprintf("%s: %s of %s %s cut off; a larger --max-tokens may help.", m.Model, units.Plural(s.Cut, "answer"), metric, were(s.Cut)))
+				notes = append(notes, fmt.Sprintf("%s: %s %s cut off; a larger --max-tokens may help.", m.Model, units.Plural(s.Cut, metric+" answer"), were(s.Cut)))
 			}
 			if s.Metric != "" && s.Failed > 0 {
-				i := slices.IndexFunc(m.Outcomes, func(o eval.Outcome) bool { return o.Error != "" })
-				notes = append(notes, fmt.Sprintf("%s: %s of %s had no answer: %s", m.Model, units.Plural(s.Failed, "case"), metric, m.Outcomes[i].Error))
+				i := slices.IndexFunc(m.Outcomes, func(o eval.Outcome) bool { return o.Error != "" && o.Metric == s.Metric })
+				notes = append(notes, fmt.Sprintf("%s: %s had no answer: %s", m.Model, units.Plural(s.Failed, metric+" case"), m.Outcomes[i].Error))
 			}
 		}
 	}
 	if err := con.Print(t); err != nil {
 		return err
 	}
-	if c := r.Comparison(); c != nil {
-		if _, err := fmt.Fprintf(con.Stdout, "\nOnly the first model is right in %d cases, only the second in %d. %s\n", c.First, c.Second, c.Verdict()); err != nil {
+	if verdict := r.Verdict(); verdict != "" {
+		if _, err := fmt.Fprintf(con.Stdout, "\n%s\n", con.CleanOut(verdict)); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ bise quantize nemo.bf16.gguf nemo.gguf --type Q4_K_M`,
 			if o.Layout, err = flags.OneOf("layout", layout, convert.Auto, convert.HF, convert.Native); err != nil {
 				return err
 			}
-			if err := replaces(force, o.Output, convert.ProjectorPath(o.Output)); err != nil {
+			if err := flags.Replaces(force, o.Output, convert.ProjectorPath(o.Output)); err != nil {
 				return err
 			}
 			return runConvert(cmd.Context(), con, o, args[0])

@@ -142,7 +142,7 @@ bise quantize nemo.bf16.gguf nemo.gguf --type IQ3_M --imatrix nemo.imatrix.gguf`
 			if out == "" {
 				return &fault.Error{Kind: fault.Usage, Msg: "imatrix needs an output file", Advice: "Name it with -o, such as -o model.imatrix.gguf."}
 			}
-			if err := replaces(force, out); err != nil {
+			if err := flags.Replaces(force, out); err != nil {
 				return err
 			}
 			r, err := v.reader(cmd.Context(), con, lib, args[0])

@@ -62,7 +62,7 @@ flash attention.`,
 			if t.Threads < 0 {
 				return fault.Errorf(fault.Usage, "--threads must not be negative")
 			}
-			if err := replaces(force, out); err != nil {
+			if err := flags.Replaces(force, out); err != nil {
 				return err
 			}
 			text, err := input.New(con).Text(ctx, ids)

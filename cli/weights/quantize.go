@@ -3,8 +3,6 @@ package weights
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -125,21 +123,6 @@ func (v *quantizeFlags) parse() (o quantize.Options, err error) {
 	return o, nil
 }
 
-// replaces refuses to write over files, unless that is wanted.
-func replaces(force bool, paths ...string) error {
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		switch {
-		case err != nil:
-		case info.IsDir():
-			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot write %s: it is a folder", path), Advice: "Name a file in it."}
-		case !force:
-			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s exists", path), Advice: "Replace it with --force, or give another name."}
-		}
-	}
-	return nil
-}
-
 func runQuantize(ctx context.Context, con *console.Console, lib *library.Library, v quantizeFlags, in, out string) error {
 	o, err := v.parse()
 	if err != nil {
@@ -154,7 +137,7 @@ func runQuantize(ctx context.Context, con *console.Console, lib *library.Library
 	if err != nil {
 		return err
 	}
-	if err := replaces(v.force, outputs...); err != nil {
+	if err := flags.Replaces(v.force, outputs...); err != nil {
 		return err
 	}
 	began := time.Now()

@@ -23,6 +23,8 @@ import (
 	"github.com/bise-sh/bise/engine/grammar"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/jsonl"
+	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/units"
 )
 
 // A Metric is the way in which an answer is judged.
@@ -91,7 +93,7 @@ func Read(r io.Reader, name string) ([]Case, error) {
 			break
 		}
 	}
-	const advice = "Write prompt or messages, and one of expected, contains, numeric, choices with answer, or schema. See docs/eval.md."
+	const advice = "Write prompt or messages, and one of expected, contains, numeric, choices with answer, or schema; with prompt and suffix, expected. See docs/eval.md."
 	switch {
 	case failed > maxErrors:
 		wrong = append(wrong, fmt.Sprintf("and %d more", failed-maxErrors))
@@ -169,7 +171,13 @@ func parse(data []byte) (Case, error) {
 	if err := c.question(l); err != nil {
 		return c, err
 	}
-	return c, c.right(l)
+	if err := c.right(l); err != nil || c.Metric == Infill {
+		return c, err
+	}
+	if err := (&engine.ChatRequest{Messages: c.Messages, Tools: c.Tools}).Check(); err != nil {
+		return c, fmt.Errorf("cannot be asked: %w", err)
+	}
+	return c, nil
 }
 
 // question sets what the model is asked.
@@ -199,20 +207,21 @@ func (c *Case) right(l line) error {
 	said := last >= 0 && c.Messages[last].Role == engine.Assistant && !c.Messages[last].Prefix
 	kinds := []struct {
 		metric Metric
+		key    string
 		given  bool
 	}{
-		{Exact, l.Expected != nil && l.Suffix == nil},
-		{Infill, l.Suffix != nil && l.Expected != nil},
-		{Contains, len(l.Contains) > 0},
-		{Numeric, l.Numeric != nil},
-		{Choice, l.Choices != nil || l.Answer != nil},
-		{Schema, len(l.Schema) > 0 && string(l.Schema) != "null"},
+		{Exact, "expected", l.Expected != nil && l.Suffix == nil},
+		{Infill, "expected", l.Suffix != nil && l.Expected != nil},
+		{Contains, "contains", len(l.Contains) > 0},
+		{Numeric, "numeric", l.Numeric != nil},
+		{Choice, "choices", l.Choices != nil || l.Answer != nil},
+		{Schema, "schema", len(l.Schema) > 0 && string(l.Schema) != "null"},
 	}
 	var names []string
 	for _, k := range kinds {
 		if k.given {
 			c.Metric = k.metric
-			names = append(names, string(k.metric))
+			names = append(names, k.key)
 		}
 	}
 	switch {
@@ -220,6 +229,8 @@ func (c *Case) right(l line) error {
 		return fmt.Errorf("says what is right in %d ways: %s", len(names), strings.Join(names, ", "))
 	case len(names) == 0 && !said:
 		return errors.New("does not say what is right")
+	case l.Suffix != nil && c.Metric != Infill:
+		return fmt.Errorf("has a suffix and %s: want expected", names[0])
 	case said:
 		if len(names) == 0 {
 			c.Metric, c.Expected = Exact, c.Messages[last].Content.Plain()
@@ -239,8 +250,13 @@ func (c *Case) right(l line) error {
 		}
 	case Numeric:
 		c.Expected = string(*l.Numeric)
+		if math.Parse(c.Expected).HasWords() {
+			return fmt.Errorf("has no number or expression under numeric: %.40q", c.Expected)
+		}
 	case Contains:
-		c.Contains = l.Contains
+		if c.Contains = l.Contains; slices.ContainsFunc(c.Contains, func(s string) bool { return strings.TrimSpace(s) == "" }) {
+			return errors.New("has an empty text under contains")
+		}
 	case Choice:
 		return c.choice(l)
 	case Schema:
@@ -260,11 +276,16 @@ func (c *Case) choice(l line) error {
 	const maxChoices = 64
 	switch {
 	case len(l.Choices) < 2 || len(l.Choices) > maxChoices:
-		return fmt.Errorf("has %d choices: want 2 to %d", len(l.Choices), maxChoices)
+		return fmt.Errorf("has %s: want 2 to %d", units.Plural(len(l.Choices), "choice"), maxChoices)
 	case l.Answer == nil:
 		return errors.New("has choices and no answer")
 	case slices.Contains(l.Choices, ""):
 		return errors.New("has an empty choice")
+	}
+	for i, choice := range l.Choices {
+		if slices.Contains(l.Choices[:i], choice) {
+			return fmt.Errorf("has the choice %.40q twice", choice)
+		}
 	}
 	c.Choices = l.Choices
 	if c.Answer = slices.Index(l.Choices, string(*l.Answer)); c.Answer >= 0 {

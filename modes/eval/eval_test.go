@@ -55,16 +55,23 @@ func TestReadRefuses(t *testing.T) {
 		`{"suffix": "a", "expected": "b"}`:                                                 "suffix and no prompt",
 		`{"prompt": "a", "expected": " "}`:                                                 "expects an empty answer",
 		`{"prompt": "a", "expected": ["b"]}`:                                               "line 1 has the wrong type for expected",
-		`{"prompt": "a", "expected": "b", "numeric": 1}`:                                   "in 2 ways: exact, numeric",
-		`{"prompt": "a", "choices": ["x"], "answer": 0}`:                                   "has 1 choices",
-		`{"prompt": "a", "choices": ["x", "y"], "answer": 2}`:                              "not one of its choices",
-		`{"prompt": "a", "choices": ["x", "y"]}`:                                           "choices and no answer",
-		`{"prompt": "a", "choices": ["x", ""], "answer": 0}`:                               "an empty choice",
-		`{"prompt": "a", "schema": {"type": 7}}`:                                           "line 1",
-		"{\"prompt\": \"caf\xe9\", \"expected\": \"b\"}":                                   "not UTF-8 text",
-		`{"prompt": 7, "expected": "b"}`:                                                   "wrong type for prompt",
-		`{"messages": [{"role": "assistant", "content": "b"}]}`:                            "no question before its answer",
-		`{"messages": [{"role": "user", "content": "b"}]}`:                                 "does not say what is right",
+		`{"prompt": "a", "expected": "b", "numeric": 1}`:                                   "in 2 ways: expected, numeric",
+		`{"prompt": "a", "choices": ["x"], "answer": 0}`:                                   "has 1 choice:",
+		`{"prompt": "a", "choices": ["x", "x"], "answer": 0}`:                              `has the choice "x" twice`,
+		`{"prompt": "a", "suffix": "b", "numeric": 3}`:                                     "has a suffix and numeric",
+		`{"prompt": "a", "suffix": "b", "choices": ["x", "y"], "answer": 0}`:               "has a suffix and choices",
+		`{"prompt": "a", "contains": ["b", ""]}`:                                           "an empty text under contains",
+		`{"prompt": "a", "numeric": "nothing at all"}`:                                     "no number or expression",
+		`{"messages": [{"role": "bogus", "content": "a"}], "expected": "b"}`:               `cannot be asked: message 1 has the invalid role "bogus"`,
+
+		`{"prompt": "a", "choices": ["x", "y"], "answer": 2}`:   "not one of its choices",
+		`{"prompt": "a", "choices": ["x", "y"]}`:                "choices and no answer",
+		`{"prompt": "a", "choices": ["x", ""], "answer": 0}`:    "an empty choice",
+		`{"prompt": "a", "schema": {"type": 7}}`:                "line 1",
+		"{\"prompt\": \"caf\xe9\", \"expected\": \"b\"}":        "not UTF-8 text",
+		`{"prompt": 7, "expected": "b"}`:                        "wrong type for prompt",
+		`{"messages": [{"role": "assistant", "content": "b"}]}`: "no question before its answer",
+		`{"messages": [{"role": "user", "content": "b"}]}`:      "does not say what is right",
 		`[1]`:                             "line 1",
 		`{"prompt": "a", "expected": "b"`: "not valid JSON: it ends too early",
 		strings.Repeat("{}\n", 8):         "and 3 more",
@@ -220,6 +227,67 @@ func TestRun(t *testing.T) {
 	}
 	if err := Run(t.Context(), e, cases, Options{}, func(Outcome) error { return nil }); fault.KindOf(err) != fault.Closed {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	for _, tt := range []struct {
+		c    Comparison
+		want string
+	}{
+		{Comparison{Both: 1, Neither: 11, P: 1}, "Both models are right in the same 1 of 12 cases."},
+		{Comparison{First: 1, Second: 2, P: 1}, "a alone is right in 1 case, b alone in 2. Chance can explain that (McNemar's exact test, p = 1.000)."},
+		{Comparison{Second: 20, P: 1e-6}, "a alone is right in 0 cases, b alone in 20. That is more than chance explains (McNemar's exact test, p < 0.001)."},
+	} {
+		if got := tt.c.Verdict("a", "b"); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// A vote that ends early gives no sum of tokens: they are counted.
+func TestVotesCountTokens(t *testing.T) {
+	solution := enginetest.Reply{enginetest.Text(`It is \boxed{3}.`)}
+	e := &enginetest.Script{Replies: slices.Repeat([]enginetest.Reply{solution}, 9)}
+	defer e.Close()
+	cases, err := Read(strings.NewReader(`{"prompt": "1 + 2?", "numeric": 3}`), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), e, cases, Options{Votes: 9}, func(o Outcome) error {
+		if !o.OK || o.Generated == 0 {
+			t.Errorf("got %+v", o)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A model that cannot do what one case asks for answers the others.
+func TestCaseThatTheModelCannotDo(t *testing.T) {
+	e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+		if r.Chat == nil {
+			return enginetest.Reply{enginetest.Fail{Err: &fault.Error{Kind: fault.Unsupported, Msg: "it cannot fill in"}}}
+		}
+		return enginetest.Reply{enginetest.Text("b")}
+	}}
+	defer e.Close()
+	cases, err := Read(strings.NewReader(`{"prompt": "a", "suffix": "c", "expected": "b"}`+"\n"+`{"prompt": "a", "expected": "b"}`), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, failed := 0, 0
+	if err := Run(t.Context(), e, cases, Options{}, func(o Outcome) error {
+		if o.OK {
+			right++
+		}
+		if o.Error == "it cannot fill in" {
+			failed++
+		}
+		return nil
+	}); err != nil || right != 1 || failed != 1 {
+		t.Errorf("%d right, %d failed, %v", right, failed, err)
 	}
 }
 

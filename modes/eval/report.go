@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/bise-sh/bise/units"
 )
 
 // A Report has the outcomes of one or two models for the same cases.
@@ -49,19 +51,29 @@ func (r Report) Comparison() *Comparison {
 	return &c
 }
 
-// Verdict says in a sentence whether the models differ.
-func (c Comparison) Verdict() string {
+// Verdict says on how many cases the models differ, and whether that is chance.
+func (c Comparison) Verdict(first, second string) string {
 	p := fmt.Sprintf("p = %.3f", c.P)
 	if c.P < 0.001 {
 		p = "p < 0.001"
 	}
-	switch {
-	case c.First+c.Second == 0:
-		return "They do not differ in any case."
-	case c.P < 0.05:
-		return "That is more than chance explains (McNemar's exact test, " + p + ")."
+	if c.First+c.Second == 0 {
+		return fmt.Sprintf("Both models are right in the same %d of %s.", c.Both, units.Plural(c.Both+c.Neither, "case"))
 	}
-	return "Chance can explain that (McNemar's exact test, " + p + ")."
+	said := fmt.Sprintf("%s alone is right in %s, %s alone in %d. ", first, units.Plural(c.First, "case"), second, c.Second)
+	if c.P < 0.05 {
+		return said + "That is more than chance explains (McNemar's exact test, " + p + ")."
+	}
+	return said + "Chance can explain that (McNemar's exact test, " + p + ")."
+}
+
+// Verdict is that of the comparison; "" if there are not two models.
+func (r Report) Verdict() string {
+	c := r.Comparison()
+	if c == nil {
+		return ""
+	}
+	return c.Verdict(r.Models[0].Model, r.Models[1].Model)
 }
 
 //go:embed report.html
@@ -105,8 +117,9 @@ func (r Report) WriteHTML(w io.Writer) error {
 	}
 	return pageTemplate.Execute(w, struct {
 		Summary
-		Rows []row
-	}{r.Summary(), rows})
+		Verdict string
+		Rows    []row
+	}{r.Summary(), r.Verdict(), rows})
 }
 
 // expectation is what is right, for display.

@@ -66,7 +66,9 @@ func Run(ctx context.Context, e engine.Engine, cases []Case, o Options, each fun
 		group.Go(func() error {
 			began := time.Now()
 			out, err := c.ask(ctx, e, o)
-			if fault.KindOf(err) == fault.TooLong || fault.KindOf(err) == fault.Invalid {
+			switch fault.KindOf(err) {
+			case fault.TooLong, fault.Invalid, fault.Unsupported:
+				// It is about this case: others can be shorter, or need less of the model.
 				out, err = Outcome{Error: err.Error()}, nil
 			}
 			if err != nil {
@@ -188,6 +190,16 @@ func (c Case) solve(ctx context.Context, e engine.Engine, o Options) (out Outcom
 		}
 		if d, ok := event.(engine.Done); ok {
 			out.Prompt, out.Generated = d.Usage.PromptTokens, d.Usage.CompletionTokens
+		}
+	}
+	if out.Generated == 0 { // the vote ended early, without a sum
+		counter := engine.TokenCounter{Engine: e}
+		for _, v := range s.Solutions {
+			n, err := counter.Count(ctx, v.Thinking+v.Text)
+			if err != nil {
+				return out, err
+			}
+			out.Generated += n
 		}
 	}
 	r := s.Result()

@@ -131,7 +131,7 @@ func saidAnswer(text string) Answer {
 		return Answer{}
 	}
 	a := answer(text, Said)
-	if !a.Value.hasWords() {
+	if !a.Value.HasWords() {
 		return a
 	}
 	if at := numerals.FindAllStringIndex(text, 2); len(at) == 1 || len(at) > 1 && strings.Trim(text[:at[0][0]], " *$") == "" {

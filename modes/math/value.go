@@ -141,9 +141,9 @@ var condition = regexp.MustCompile(`^\s*\pL\s*(?:\\mid|\||:)\s*(.+)$`)
 // may be a variable.
 var onlyWords = regexp.MustCompile(`^[\pL][\pL' -]+$`)
 
-// hasWords reports whether a part of the value is not mathematics.
-func (v Value) hasWords() bool {
-	return v.kind == words || slices.ContainsFunc(v.items, Value.hasWords)
+// HasWords reports whether a part of the value is not mathematics.
+func (v Value) HasWords() bool {
+	return v.kind == words || slices.ContainsFunc(v.items, Value.HasWords)
 }
 
 // wordsOf normalizes case, space and punctuation.
