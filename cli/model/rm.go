@@ -58,6 +58,8 @@ func runRemove(ctx context.Context, con *console.Console, lib *library.Library, 
 		switch {
 		case kept && gone(m.Path):
 			con.Notef("%s is removed from the list. Its file was gone already.", m.Name)
+		case kept && len(m.Adapters) > 0:
+			con.Notef("%s is removed with its adapter. The weights stay: %s", m.Name, m.Path)
 		case kept:
 			con.Notef("%s is removed from the list. Its file stays: %s", m.Name, m.Path)
 		case r.Frees == 0:

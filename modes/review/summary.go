@@ -63,7 +63,7 @@ func (d Dropped) describe() string {
 	for _, r := range []struct {
 		n    int
 		what string
-	}{{d.Unlocated, "quote code that is not there"}, {d.Rejected, "rejected as doubtful"}, {d.Duplicate, "duplicate"}, {d.Excess, "over the limit"}} {
+	}{{d.Unlocated, "with code that is not there"}, {d.Rejected, "rejected as doubtful"}, {d.Duplicate, "duplicate"}, {d.Excess, "over the limit"}} {
 		if r.n > 0 {
 			total += r.n
 			reasons = append(reasons, fmt.Sprintf("%d %s", r.n, r.what))

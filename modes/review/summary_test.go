@@ -23,7 +23,7 @@ func TestSummary(t *testing.T) {
 		},
 		{
 			Result{Dropped: Dropped{Unlocated: 2, Rejected: 1}, Files: []Coverage{{"a", Reviewed, ""}}},
-			"No findings. Reviewed 1 of 1 file; dropped 3 findings (2 quote code that is not there, 1 rejected as doubtful).",
+			"No findings. Reviewed 1 of 1 file; dropped 3 findings (2 with code that is not there, 1 rejected as doubtful).",
 		},
 	} {
 		if got := tt.result.Summary(); got != tt.want {
