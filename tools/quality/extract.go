@@ -38,11 +38,9 @@ type verdict struct {
 
 // extract compares the answers that modes/math takes for equal with those of math-verify.
 func extract(arguments []string) error {
-	flags := flag.NewFlagSet("extract", flag.ContinueOnError)
+	flags := flag.NewFlagSet("quality extract", flag.ExitOnError)
 	python := flags.String("python", "python3", "a Python that has math-verify")
-	if err := flags.Parse(arguments); err != nil {
-		return err
-	}
+	flags.Parse(arguments)
 	all, err := pairs()
 	if err != nil {
 		return err

@@ -12,32 +12,49 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 )
 
-func main() {
-	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: quality review|complete|solve|extract [FLAGS]"))
-	}
-	var err error
-	switch os.Args[1] {
-	case "review":
-		err = review(os.Args[2:])
-	case "complete":
-		err = complete(os.Args[2:])
-	case "solve":
-		err = solve(os.Args[2:])
-	case "extract":
-		err = extract(os.Args[2:])
-	default:
-		err = fmt.Errorf("unknown table %q; there are: review, complete, solve, extract", os.Args[1])
-	}
-	if err != nil {
-		fail(err)
-	}
-}
+const usage = `Usage: quality TABLE [FLAGS]
 
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "quality:", err)
-	os.Exit(1)
+Tables:
+  review    findings of bise review in small changes with and without a defect
+  complete  completions of bise complete in HumanEval's solutions
+  solve     answers of bise solve to problems such as GSM8K's
+  extract   equal answers, as bise and math-verify judge them; needs no model
+
+quality TABLE -h shows the flags of a table.
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+
+// run makes a table and returns the exit code.
+func run(arguments []string, stderr io.Writer) int {
+	if len(arguments) == 0 {
+		fmt.Fprint(stderr, usage)
+		return 2
+	}
+	var table func([]string) error
+	switch arguments[0] {
+	case "review":
+		table = review
+	case "complete":
+		table = complete
+	case "solve":
+		table = solve
+	case "extract":
+		table = extract
+	case "-h", "-help", "--help", "help":
+		fmt.Fprint(stderr, usage)
+		return 0
+	default:
+		fmt.Fprintf(stderr, "quality: unknown table %q: want review, complete, solve or extract\n", arguments[0])
+		return 2
+	}
+	if err := table(arguments[1:]); err != nil {
+		fmt.Fprintln(stderr, "quality:", err)
+		return 1
+	}
+	return 0
 }

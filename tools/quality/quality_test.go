@@ -84,6 +84,24 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		arguments []string
+		code      int
+		want      string
+	}{
+		{nil, 2, "Usage: quality"},
+		{[]string{"-h"}, 0, "Usage: quality"},
+		{[]string{"x"}, 2, `unknown table "x": want review, complete, solve or extract`},
+		{[]string{"review", "-half", "x"}, 1, `invalid -half "x"`},
+	} {
+		var b bytes.Buffer
+		if code := run(c.arguments, &b); code != c.code || !strings.Contains(b.String(), c.want) {
+			t.Errorf("%q: exit code %d, %q; want %d, %q", c.arguments, code, b.String(), c.code, c.want)
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	named := regexp.MustCompile("(?i)nil")
 	cases := []change{{defect: "x", named: named, lines: []int{10}}, {defect: "y", named: named, lines: []int{4}}, {}}

@@ -30,14 +30,12 @@ var thresholds = []float64{0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95}
 // review runs bise review on the changes of one half and prints precision and recall by
 // confidence. A defect counts as found when a finding is at its lines and names it.
 func review(arguments []string) error {
-	flags := flag.NewFlagSet("review", flag.ContinueOnError)
+	flags := flag.NewFlagSet("quality review", flag.ExitOnError)
 	var c common
 	c.add(flags)
 	only := flags.String("only", "", "only cases whose name contains this")
 	verbose := flags.Bool("v", false, "print the findings; refused for the held-out half")
-	if err := flags.Parse(arguments); err != nil {
-		return err
-	}
+	flags.Parse(arguments)
 	if err := c.check(*verbose); err != nil {
 		return err
 	}

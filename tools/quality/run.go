@@ -18,9 +18,9 @@ type common struct {
 }
 
 func (c *common) add(flags *flag.FlagSet) {
-	flags.StringVar(&c.program, "bise", "bise", "the program")
-	flags.StringVar(&c.model, "m", "", "the model")
-	flags.StringVar(&c.half, "half", "develop", "develop, held or all")
+	flags.StringVar(&c.program, "bise", "bise", "`PATH` of the program bise")
+	flags.StringVar(&c.model, "m", "", "`MODEL` for bise (default: the one that bise chooses)")
+	flags.StringVar(&c.half, "half", "develop", "`HALF` of the cases: develop, held (held out: only its figures are shown) or all")
 }
 
 // check checks the half. reading says that the run shows answers, of which those of the
@@ -28,7 +28,7 @@ func (c *common) add(flags *flag.FlagSet) {
 func (c *common) check(reading bool) error {
 	switch {
 	case c.half != "develop" && c.half != "held" && c.half != "all":
-		return fmt.Errorf("-half is develop, held or all, not %q", c.half)
+		return fmt.Errorf("invalid -half %q: want develop, held or all", c.half)
 	case reading && c.half != "develop":
 		return errors.New("the answers of the held-out half are not for reading")
 	}

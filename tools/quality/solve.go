@@ -40,7 +40,7 @@ type solved struct {
 // solve runs bise solve on problems and prints how many answers are right, for each
 // number of votes.
 func solve(arguments []string) error {
-	flags := flag.NewFlagSet("solve", flag.ContinueOnError)
+	flags := flag.NewFlagSet("quality solve", flag.ExitOnError)
 	var c common
 	c.add(flags)
 	data := flags.String("data", "", "problems, one JSON object on a line")
@@ -50,9 +50,7 @@ func solve(arguments []string) error {
 	parallel := flags.Int("parallel", 4, "problems solved at once")
 	out := flags.String("out", "", "append what solve says of each problem to this file; refused unless -half is develop")
 	cut := flags.String("cut", "", "solve nothing: print what the answers were if the solutions in this file, which -out wrote, were cut off")
-	if err := flags.Parse(arguments); err != nil {
-		return err
-	}
+	flags.Parse(arguments)
 	if *cut != "" {
 		return cutTable(os.Stdout, *cut)
 	}
