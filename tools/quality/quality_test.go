@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -28,10 +29,10 @@ func TestCorpus(t *testing.T) {
 	names := map[string]bool{}
 	for _, c := range all {
 		counts[kind{c.language, c.defect != "", c.held}]++
-		if names[c.language+c.name] {
-			t.Errorf("%s/%s appears twice", c.language, c.name)
+		if names[c.id()] {
+			t.Errorf("%s appears twice", c.id())
 		}
-		names[c.language+c.name] = true
+		names[c.id()] = true
 	}
 	for _, language := range languages {
 		for _, defect := range []bool{true, false} {
@@ -68,7 +69,7 @@ func TestCorpus(t *testing.T) {
 		apply.Stdin = strings.NewReader(c.diff)
 		apply.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 		if out, err := apply.CombinedOutput(); err != nil {
-			t.Errorf("%s/%s: %v: %s\n%s", c.language, c.name, err, out, c.diff)
+			t.Errorf("%s: %v: %s\n%s", c.id(), err, out, c.diff)
 			continue
 		}
 		after, err := os.ReadFile(path)
@@ -78,7 +79,7 @@ func TestCorpus(t *testing.T) {
 		lines := strings.Split(string(after), "\n")
 		for _, line := range c.lines {
 			if line > len(lines) {
-				t.Errorf("%s/%s: the defect is at line %d of %d", c.language, c.name, line, len(lines))
+				t.Errorf("%s: the defect is at line %d of %d", c.id(), line, len(lines))
 			}
 		}
 	}
@@ -99,6 +100,39 @@ func TestUsage(t *testing.T) {
 		if code := run(c.arguments, &b); code != c.code || !strings.Contains(b.String(), c.want) {
 			t.Errorf("%q: exit code %d, %q; want %d, %q", c.arguments, code, b.String(), c.code, c.want)
 		}
+	}
+}
+
+func TestDecode(t *testing.T) {
+	for _, c := range []struct{ stdout, stderr, want string }{
+		{`{"answer": "7"}`, "a note", ""},
+		{`{"type": "error", "message": "there is no model \"x\".", "hint": "Get one."}`, "a note", "there is no model \"x\".\nGet one."},
+		{"", "bise: cannot read x.py.\n", "cannot read x.py."},
+		{"", "", "signal: killed\ndecode the output of bise: unexpected end of JSON input"},
+	} {
+		var s solved
+		err := decode([]byte(c.stdout), c.stderr, errors.New("signal: killed"), &s)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%q: got %q, want %q", c.stdout, got, c.want)
+		}
+	}
+	if err := (&common{program: "./nosuch"}).run("", nil, "review"); err == nil || !strings.HasPrefix(err.Error(), "run bise: ") {
+		t.Errorf("a missing program: %v", err)
+	}
+}
+
+// TestOnly checks that a case is found by its language and its name.
+func TestOnly(t *testing.T) {
+	err := review([]string{"-only", "go/nil-map", "-bise", "./nosuch"})
+	if err == nil || !strings.HasPrefix(err.Error(), "go/nil-map: run bise: ") {
+		t.Errorf("got %v", err)
+	}
+	if err := review([]string{"-only", "cobol/"}); err == nil {
+		t.Error("no error without a case")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -33,8 +34,8 @@ func review(arguments []string) error {
 	flags := flag.NewFlagSet("quality review", flag.ExitOnError)
 	var c common
 	c.add(flags)
-	only := flags.String("only", "", "only cases whose name contains this")
-	verbose := flags.Bool("v", false, "print the findings; refused for the held-out half")
+	only := flags.String("only", "", "only cases whose language/name contains `TEXT`, such as go/ or nil-map")
+	verbose := flags.Bool("v", false, "print the findings; only with -half develop")
 	flags.Parse(arguments)
 	if err := c.check(*verbose); err != nil {
 		return err
@@ -43,18 +44,20 @@ func review(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	var chosen []change
-	var found [][]finding
-	for _, change := range all {
-		if !c.asks(change.held) || !strings.Contains(change.name, *only) {
-			continue
-		}
+	chosen := slices.DeleteFunc(all, func(change change) bool {
+		return !c.asks(change.held) || !strings.Contains(change.id(), *only)
+	})
+	if len(chosen) == 0 {
+		return fmt.Errorf("-only %q: no such case with -half %s", *only, c.half)
+	}
+	found := make([][]finding, len(chosen))
+	for i, change := range chosen {
 		fs, err := c.findings(change)
 		if err != nil {
-			return fmt.Errorf("%s/%s: %w", change.language, change.name, err)
+			return fmt.Errorf("%s: %w", change.id(), err)
 		}
-		chosen, found = append(chosen, change), append(found, fs)
-		fmt.Fprintf(os.Stderr, "%d %s/%s: %d findings\n", len(chosen), change.language, change.name, len(fs))
+		found[i] = fs
+		fmt.Fprintf(os.Stderr, "%d of %d, %s: %d findings\n", i+1, len(chosen), change.id(), len(fs))
 		if *verbose {
 			for _, f := range fs {
 				fmt.Fprintf(os.Stderr, "   %5v %.2f %s %s, line %d: %s\n", change.hit(f), f.Confidence, f.Severity, f.Category, f.Line, f.Title+". "+f.Why)
@@ -88,7 +91,7 @@ func (c *common) findings(change change) ([]finding, error) {
 		return nil, err
 	}
 	if report.Findings == nil {
-		return nil, errors.New("the review failed")
+		return nil, errors.New("bise printed no findings")
 	}
 	return *report.Findings, nil
 }

@@ -39,7 +39,7 @@ func (c *common) check(reading bool) error {
 func (c *common) asks(held bool) bool { return c.half == "all" || held == (c.half == "held") }
 
 // run runs a command of bise with --json and decodes what it prints. The exit code can say what
-// was found, so only output that is not JSON is an error.
+// was found, so only what bise prints shows whether it failed.
 func (c *common) run(stdin string, into any, arguments ...string) error {
 	arguments = append(arguments, "--json")
 	if c.model != "" {
@@ -51,9 +51,26 @@ func (c *common) run(stdin string, into any, arguments ...string) error {
 	}
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
-	failure := command.Run()
-	if err := json.Unmarshal(out.Bytes(), into); err != nil {
-		return errors.Join(failure, err, errors.New(strings.TrimSpace(errs.String())))
+	exit := command.Run()
+	if exit != nil && command.ProcessState == nil {
+		return fmt.Errorf("run bise: %w", exit)
+	}
+	return decode(out.Bytes(), errs.String(), exit, into)
+}
+
+// decode decodes the output of bise, or returns the error that bise reports: as JSON on stdout,
+// or before it reads --json as text on stderr.
+func decode(stdout []byte, stderr string, exit error, into any) error {
+	var failure struct{ Type, Message, Hint string }
+	if json.Unmarshal(stdout, &failure) == nil && failure.Type == "error" {
+		return errors.New(strings.TrimSpace(failure.Message + "\n" + failure.Hint))
+	}
+	err := json.Unmarshal(stdout, into)
+	if text := strings.TrimPrefix(strings.TrimSpace(stderr), "bise: "); err != nil && text != "" {
+		return errors.New(text)
+	}
+	if err != nil {
+		return errors.Join(exit, fmt.Errorf("decode the output of bise: %w", err))
 	}
 	return nil
 }
