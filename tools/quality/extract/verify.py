@@ -4,7 +4,10 @@ import json
 import logging
 import sys
 
-from math_verify import parse, verify
+try:
+    from math_verify import parse, verify
+except ImportError as e:
+    sys.exit(f"{e}: install it with {sys.executable} -m pip install 'math-verify[antlr4_13_2]'")
 
 logging.disable(logging.CRITICAL)
 
