@@ -167,7 +167,7 @@ func TestTune(t *testing.T) {
 	says(bise(fault.ExitUsage, train...), "a training of mine is unfinished")
 	says(bise(fault.ExitUsage, append(train, "--resume", "--rank", "4")...), "--rank differs")
 	t.Setenv("TUNE_NAN", "")
-	r = bise(0, append(train, "--resume", "--learning-rate", "0.00001")...)
+	r = bise(0, "mine", "--resume", "--learning-rate", "0.00001") // it remembers --python
 	says(r, "mine is installed", "The loss on the validation data is 0.125", " alone is right in 0 cases, mine alone in 2.")
 	says(bise(fault.ExitUsage, train...), "mine:f32 is already installed")
 	says(bise(fault.ExitModel, "mine", "--resume"), "no training of mine is unfinished")

@@ -55,7 +55,7 @@ func (v *tuning) train(ctx context.Context) error {
 	var b *base
 	var facts *tune.Report
 	switch {
-	case v.resume && !found:
+	case v.resume && !(found && f.Started()):
 		return fault.Advise(fault.Errorf(fault.NotFound, "no training of %s is unfinished", v.name), "Start one: bise tune %s --data FILE.", v.name)
 	case v.resume:
 		kept = true
@@ -74,7 +74,7 @@ func (v *tuning) train(ctx context.Context) error {
 		return err
 	}
 	defer b.close()
-	python := tune.Python{Given: v.python, Cache: filepath.Join(v.places.Cache, "tune"), FourBit: j.FourBit}
+	python := tune.Python{Given: cmp.Or(v.python, j.Python), Cache: filepath.Join(v.places.Cache, "tune"), FourBit: j.FourBit}
 	plan, err := python.Plan()
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (v *tuning) begin(ctx context.Context, f *tune.Folder, j *tune.Job) (b *bas
 	}
 	*j = tune.Job{
 		Name: v.name, Tag: tag, Base: b.ref, Model: b.Path, Print: fingerprint, Weights: weights, Data: absolute(v.data), Valid: absolute(v.valid),
-		Settings: s, Sequences: train.Sequences, Tokens: train.Tokens, LongestAnswer: max(train.LongestAnswer, valid.LongestAnswer),
+		Python: program(v.python), Settings: s, Sequences: train.Sequences, Tokens: train.Tokens, LongestAnswer: max(train.LongestAnswer, valid.LongestAnswer),
 		ValidLimit: maxLossLines, SaveSeconds: saveSeconds,
 	}
 	return b, train, f.Save(*j)
@@ -184,6 +184,14 @@ func absolute(path string) string {
 		return path
 	}
 	return abs
+}
+
+// program is the absolute path of a program that is given by its path, and not only by its name.
+func program(path string) string {
+	if filepath.Base(path) == path {
+		return path
+	}
+	return absolute(path)
 }
 
 func (v *tuning) tagFor(b *base) string {
@@ -289,8 +297,12 @@ func (v *tuning) runTrainer(ctx context.Context, t tune.Trainer, f *tune.Folder,
 		}
 	})
 	v.con.Erase()
-	if err != nil && ctx.Err() != nil && f.Started() {
+	switch {
+	case err == nil || ctx.Err() == nil:
+	case f.Started():
 		v.con.Notef("Step %d of %d is saved. Continue with: bise tune %s --resume", saved, j.Steps, strings.TrimSuffix(v.name+":"+v.tag, ":"))
+	default:
+		v.con.Notef("No step is saved yet. The same command starts again.")
 	}
 	return l, err
 }

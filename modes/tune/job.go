@@ -85,6 +85,8 @@ type Job struct {
 	Weights string `json:"weights"` // that the trainer loads: the GGUF file or a folder
 	Data    string `json:"data"`    // absolute path
 	Valid   string `json:"valid"`   // "": examples of Data are held out
+	// Python is the program that the user chose to train with; "": uv or a virtual environment.
+	Python string `json:"python,omitempty"`
 
 	Settings
 	Sequences   int   `json:"sequences"`
