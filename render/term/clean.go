@@ -9,9 +9,10 @@ import (
 // removed. A longer one is taken for text after an unterminated string.
 const longestSequence = 1024
 
-// A Cleaner removes from a text what a terminal would obey: escape sequences, and
-// control characters other than newline and tab. So a model's answer cannot clear the
-// screen, set the title, write to the clipboard or colour the text after it. Bytes
+// A Cleaner removes from a text what a terminal would obey: escape sequences, control
+// characters other than newline and tab, and characters that change the direction of the
+// text after them. So a model's answer cannot clear the screen, set the title, write to
+// the clipboard, colour the text after it, or show it in another order. Bytes
 // that are not UTF-8 become U+FFFD, because terminals obey some of them too. The text
 // can come in chunks split between any runes. The zero Cleaner is ready to use.
 type Cleaner struct {
@@ -123,8 +124,9 @@ func (c *Cleaner) final(r rune) bool {
 
 func (c *Cleaner) enter(s state) { c.state, c.length = s, 0 }
 
-// isControl reports whether r is a control character (C0, DEL, C1) other than
-// newline and tab.
+// isControl reports whether r is a control character (C0, DEL, C1) other than newline and
+// tab, or embeds, isolates or overrides a direction. Marks of direction and joiners do not:
+// languages need them.
 func isControl(r rune) bool {
-	return r < 0x20 && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f
+	return r < 0x20 && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }

@@ -26,6 +26,8 @@ func TestClean(t *testing.T) {
 		{"escape in string", "\x1b]0;t\x1b[31mx", "x"},
 		{"rune after escape", "\x1bé", "é"},
 		{"not UTF-8", "a\x9b31mb\xff", "a\ufffd31mb\ufffd"},
+		{"direction", "a\u202eb\u202ac\u202bd\u202ce\u202df\u2066g\u2067h\u2068i\u2069j", "abcdefghij"},
+		{"marks and joiners", "\u200ea\u200fb\u061cc می\u200cخواهم 👩\u200d👧 x\u200d", "\u200ea\u200fb\u061cc می\u200cخواهم 👩\u200d👧 x\u200d"},
 		{"rune in sequence", "\x1b[3é", "é"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
