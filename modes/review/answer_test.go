@@ -69,9 +69,9 @@ func TestReplacements(t *testing.T) {
 }
 
 // TestWordsCommandNothing checks that the parts of an answer that are shown cannot
-// command a terminal. A file name is only compared.
+// command a terminal or change the direction of text. A file name is only compared.
 func TestWordsCommandNothing(t *testing.T) {
-	got, _, err := elements[claim](`[{"title":"\u001b[2Jx\u0007","why":"a\u001b]52;c;aGk=\u0007b\nc"}]`, "findings")
+	got, _, err := elements[claim](`[{"title":"\u001b[2Jx\u0007","why":"a\u001b]52;c;aGk=\u0007b\n\u202ec\u2069"}]`, "findings")
 	if err != nil || got[0].Title != "x" || got[0].Why != "ab\nc" {
 		t.Errorf("%+v, %v", got, err)
 	}

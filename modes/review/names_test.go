@@ -15,7 +15,7 @@ import (
 // and reported as the same file, although all of them have the same content.
 func TestNames(t *testing.T) {
 	names := []string{
-		"a b.py", "caf\xe9.py", "caf\xe8.py", "caf\u00e9.py", "tab\there.py", "new\nline.py", `quo"te.py`, `"quoted".py`, `back\slash.py`, "\x1b[31m.py", "-x.py", "u\u0308.py", "\u00fc.py",
+		"a b.py", "caf\xe9.py", "caf\xe8.py", "caf\u00e9.py", "tab\there.py", "new\nline.py", `quo"te.py`, `"quoted".py`, `back\slash.py`, "\x1b[31m.py", "a\u202egpj.py", "agpj.py", "-x.py", "u\u0308.py", "\u00fc.py",
 	}
 	var files []diff.File
 	for _, name := range names {

@@ -106,18 +106,10 @@ func (r *run) selectFiles() []*diff.File {
 		f := &r.files[i]
 		name := f.Path()
 		text := r.read(name)
-		if reason := skipReason(f, text, slices.Contains(r.o.Named, name)); reason != "" {
-			r.cover(f, Skipped, reason)
+		status, reason := planned(f, text, slices.Contains(r.o.Named, name))
+		r.cover(f, status, reason)
+		if status != Reviewed && status != Partial {
 			continue
-		}
-		if reason := limitReason(f); reason != "" {
-			r.cover(f, Failed, reason)
-			continue
-		}
-		if f.Damaged {
-			r.cover(f, Partial, "the diff is incomplete")
-		} else {
-			r.cover(f, Reviewed, "")
 		}
 		r.texts[f] = &fileText{src: sourceOf(f, text), ps: excerpts(f)}
 		selected = append(selected, f)

@@ -321,6 +321,34 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
+// TestDamagedDiff checks that a damaged diff is never skipped on purpose.
+func TestDamagedDiff(t *testing.T) {
+	const head = "diff --git a/a.go b/a.go\nindex 83db48f..bf2a2c8 100644\n--- a/a.go\n+++ b/a.go\n"
+	const body = " a\n-b\n+c\n"
+	const hidden, incomplete = "the diff does not show the change", "the diff is incomplete"
+	for name, tt := range map[string]struct {
+		text string
+		want Coverage
+	}{
+		"invalid header":        {head + "@@ -1,2 +1,99999999999999999999 @@\n" + body, Coverage{"a.go", Failed, hidden}},
+		"no header":             {head + body, Coverage{"a.go", Failed, hidden}},
+		"empty hunk":            {head + "@@ -1,0 +1,0 @@\n" + body, Coverage{"a.go", Failed, incomplete}},
+		"lines removed only":    {head + "@@ -1,2 +0,0 @@\n-a\n", Coverage{"a.go", Failed, incomplete}},
+		"deleted":               {"--- a/a.go\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-a\n", Coverage{"a.go", Failed, incomplete}},
+		"lock file":             {"--- a/go.sum\n+++ b/go.sum\n@@ -1,9 +1,9 @@\n" + body, Coverage{"go.sum", Failed, incomplete}},
+		"binary with lines":     {"diff --git a/a.go b/a.go\nindex 1..2\nBinary files a/a.go and b/a.go differ\n@@ -1,2 +1,2 @@\n" + body, Coverage{"a.go", Failed, incomplete}},
+		"too many lines":        {head + "@@ -1,2 +1,2 @@\n" + body + "+d\n", Coverage{"a.go", Partial, incomplete}},
+		"NUL":                   {head + "@@ -1,2 +1,2 @@\n" + body + "@@ -9 +9 @@\n-e\n+f\x00\n", Coverage{"a.go", Failed, "contains NUL bytes"}},
+		"submodule at first":    {head + "@@ -1 +1 @@\n-Subproject commit 1\n+Subproject commit 2\n@@ -9 +9 @@\n-e\n+f\n", Coverage{"a.go", Reviewed, ""}},
+		"submodule, incomplete": {head + "@@ -1,2 +1 @@\n-Subproject commit 1\n+Subproject commit 2\n", Coverage{"a.go", Failed, incomplete}},
+	} {
+		res := review(t, model(nil), parse(t, tt.text), Options{})
+		if len(res.Files) != 1 || res.Files[0] != tt.want || (res.Unreviewed() != "") != (tt.want.Status != Reviewed) {
+			t.Errorf("%s: %+v, %q, want %+v", name, res.Files, res.Unreviewed(), tt.want)
+		}
+	}
+}
+
 func TestGuidance(t *testing.T) {
 	tree := fstest.MapFS{
 		"AGENTS.md":       {Data: []byte("Never panic.\n")},

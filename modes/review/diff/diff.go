@@ -3,7 +3,7 @@
 // contain any of these.
 //
 // The parser is tolerant, because mail programs and terminals damage diffs: it skips
-// text between files and keeps the lines of a truncated hunk. Paths are untrusted: a
+// text between files and keeps the lines of a truncated hunk. It marks such files. Paths are untrusted: a
 // caller must open them within a folder (os.Root).
 package diff
 
@@ -14,7 +14,7 @@ type File struct {
 	OldMode  string // in git's format, "100644"; "" if unknown
 	NewMode  string
 	Binary   bool // the change is not text
-	Damaged  bool // the number of lines in a hunk differs from its header
+	Damaged  bool // a header is invalid, lines are missing, or there are more than it announces
 	Hunks    []Hunk
 }
 

@@ -52,10 +52,9 @@ type hunkReader struct {
 	hunk    Hunk
 	parents []Span
 	crlf    bool // each line has an additional carriage return
-	binary  bool // the hunk contains a zero byte
 }
 
-// read reads the lines and reports whether their number matches the header. Otherwise
+// read reads the lines and reports whether there are as many as in the header. Otherwise
 // the hunk keeps the lines that it found, and its spans are corrected.
 func (r *hunkReader) read(l *lines) bool {
 	h, n := &r.hunk, len(r.parents)
@@ -97,7 +96,6 @@ func (r *hunkReader) read(l *lines) bool {
 		if r.crlf {
 			line.Text = strings.TrimSuffix(line.Text, "\r")
 		}
-		r.binary = r.binary || strings.IndexByte(line.Text, 0) >= 0
 		if op != Add && n == 1 {
 			line.Old = oldAt
 			oldAt++
@@ -115,7 +113,7 @@ func (r *hunkReader) read(l *lines) bool {
 	if !whole {
 		h.measure(n == 1)
 	}
-	return whole && !runsOn(l.peek())
+	return whole && len(h.Lines) > 0 && !runsOn(l.peek()) && !isInterrupted(l.rest)
 }
 
 // noEnd marks the last line as having no newline.
@@ -210,4 +208,20 @@ func in(mark byte, op Op) bool { return mark == '-' || mark == ' ' && op != Dele
 func runsOn(line string) bool {
 	return strings.HasPrefix(line, "+") || strings.HasPrefix(line, " ") ||
 		strings.HasPrefix(line, "-") && !strings.HasPrefix(line, "-- ") && !strings.HasPrefix(line, "--- ") && line != "--" && line != "--\r"
+}
+
+// isBody reports whether a line looks like the header of a hunk, or like a line of one.
+func isBody(line string) bool { return runsOn(line) || strings.HasPrefix(line, "@@") }
+
+// isInterrupted reports whether the text after a hunk is one unknown line and then more of
+// the diff: the header of the next hunk, or a wrapped line.
+func isInterrupted(text string) bool {
+	line, rest, _ := cutLine(text)
+	for _, known := range []string{"diff ", "Index: ", "--- ", "-- "} {
+		if strings.HasPrefix(line, known) {
+			return false
+		}
+	}
+	next, _, _ := cutLine(rest)
+	return strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "@@") && isBody(next)
 }

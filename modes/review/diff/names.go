@@ -2,8 +2,9 @@ package diff
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/bise-sh/bise/render/term"
 )
 
 // name parses a path in git's format, which is quoted like a C string if the path has
@@ -15,10 +16,11 @@ func name(s string) string {
 	return s
 }
 
-// Name returns a path as text: quoted as git does if it has control characters, is not
-// UTF-8 or begins with a quote, and else as it is. Different paths have different names.
+// Name returns a path as text: quoted as git does if it has characters that cannot be
+// shown, is not UTF-8 or begins with a quote, and else as it is. Different paths have
+// different names.
 func Name(path string) string {
-	if utf8.ValidString(path) && !strings.HasPrefix(path, `"`) && !strings.ContainsFunc(path, unicode.IsControl) {
+	if term.Clean(path) == path && !strings.ContainsAny(path, "\t\n") && !strings.HasPrefix(path, `"`) {
 		return path
 	}
 	return quoteBytes(path, true)

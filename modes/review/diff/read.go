@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/fault"
@@ -82,30 +83,36 @@ func (p *parser) run() {
 		case strings.HasPrefix(head, "diff --git "):
 			p.index = "" // svn diff --git writes both
 			p.git = true
-			p.header(gitFile(head[len("diff --git "):]))
+			p.header(gitHeader{file: gitFile(head[len("diff --git "):]), renamed: Modified})
 		case strings.HasPrefix(head, "diff --cc "), strings.HasPrefix(head, "diff --combined "):
 			p.flush()
 			p.git = true
 			path := name(strings.TrimPrefix(strings.TrimPrefix(head, "diff --cc "), "diff --combined "))
-			p.header(File{Old: path, New: path, Kind: Modified})
+			p.header(gitHeader{file: File{Old: path, New: path, Kind: Modified}, renamed: Modified, combined: true})
 		case strings.HasPrefix(head, "Index: "):
 			p.flush()
 			p.index = head[len("Index: "):]
 		case strings.HasPrefix(line, "--- ") && strings.HasPrefix(p.peek(), "+++ "):
 			f := File{Kind: Modified}
 			p.names(&f, line, p.next(), false)
-			p.hunks(&f)
+			f.Damaged = p.hunks(&f) == 0 && !p.properties() || f.Damaged
 			p.add(f)
+		case p.index != "" && (isBody(line) || strings.HasPrefix(line, "--- ")):
+			p.add(File{Old: p.index, New: p.index, Kind: Modified, Damaged: true})
+			p.rest = at // it may be a hunk of this file
 		case strings.HasPrefix(line, "@@") && len(p.files) > 0:
-			// The previous hunk was truncated, and the rest of it was skipped.
+			// The previous hunk was truncated, and the rest of it was skipped, or this
+			// header is invalid.
 			f := &p.files[len(p.files)-1]
 			p.rest = at
 			if p.hunks(f) == 0 {
 				p.next()
 			}
 			f.Damaged = true
-		case strings.HasPrefix(head, "Cannot display: file marked as a binary type.") && p.index != "":
+		case strings.HasPrefix(head, svnBinary) && p.index != "":
 			p.add(File{Old: p.index, New: p.index, Kind: Modified, Binary: true})
+		case p.index != "" && strings.HasPrefix(p.peek(), propertyRule):
+			p.flush() // the lines of its properties follow
 		case !p.git:
 			p.between(head)
 		}
@@ -131,8 +138,23 @@ func (p *parser) flush() {
 	}
 }
 
+// svnBinary is svn's message in place of a binary change.
+const svnBinary = "Cannot display: file marked as a binary type."
+
+// propertyRule is the beginning of the line after the title of svn's changes of
+// properties. The title is in the user's language.
+const propertyRule = "________"
+
+// properties reports whether changes of properties follow, after blank lines. Then svn
+// writes names without hunks.
+func (p *parser) properties() bool {
+	_, rest, _ := cutLine(strings.TrimLeft(p.rest, "\r\n"))
+	return strings.HasPrefix(rest, propertyRule)
+}
+
 var (
 	differ = regexp.MustCompile(`^(?:Binary files|Files) (.+) and (.+) differ$`)
+	binary = regexp.MustCompile(`^Binary file (.+) has changed$`) // Mercurial's
 	onlyIn = regexp.MustCompile(`^Only in (.+): ([^/]+)$`)
 )
 
@@ -140,6 +162,8 @@ var (
 func (p *parser) between(line string) {
 	if m := differ.FindStringSubmatch(line); m != nil {
 		p.add(File{Old: m[1], New: m[2], Kind: Modified, Binary: true})
+	} else if m := binary.FindStringSubmatch(line); m != nil {
+		p.add(File{Old: m[1], New: m[1], Kind: Modified, Binary: true})
 	} else if m := onlyIn.FindStringSubmatch(line); m != nil && len(p.files) > 0 {
 		// The message does not say whether this is the old or the new folder. It is the
 		// old one if an earlier file was in it.
@@ -154,14 +178,25 @@ func (p *parser) between(line string) {
 	}
 }
 
+// A gitHeader is the header of a git diff of one file.
+type gitHeader struct {
+	file     File
+	renamed  Kind // Renamed, Copied or Modified
+	combined bool // it is of a merge: there are no hunks if the result is that of a parent
+	changed  bool // the contents before and after differ
+}
+
 // header parses the rest of a git diff of one file: extended headers, names, hunks.
-func (p *parser) header(f File) {
-	renamed := Modified
+func (p *parser) header(h gitHeader) {
+	f := &h.file
 	for p.rest != "" {
 		line := strings.TrimSuffix(p.peek(), "\r")
 		word, value, _ := strings.Cut(line, " ")
 		switch {
-		case word == "index", word == "similarity", word == "dissimilarity":
+		case word == "index":
+			h.changed = h.changed || contentsDiffer(value, f.Kind)
+		case word == "similarity", word == "dissimilarity":
+			h.changed = h.changed || value != "index 100%"
 		case strings.HasPrefix(line, "old mode "):
 			f.OldMode = value[len("mode "):]
 		case strings.HasPrefix(line, "new mode "):
@@ -177,36 +212,67 @@ func (p *parser) header(f File) {
 			f.Old = name(value[len("from "):])
 		case strings.HasPrefix(line, "rename to "):
 			f.New = name(value[len("to "):])
-			renamed = Renamed
+			h.renamed = Renamed
 		case strings.HasPrefix(line, "copy to "):
 			f.New = name(value[len("to "):])
-			renamed = Copied
+			h.renamed = Copied
 		default:
-			p.body(&f, renamed)
+			p.body(&h)
 			return
 		}
 		p.next()
 	}
-	p.body(&f, renamed)
+	p.body(&h)
+}
+
+// emptyBlobs are the hashes of an empty file in git, as SHA-1 and as SHA-256.
+var emptyBlobs = []string{"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"}
+
+// contentsDiffer reports whether the hashes of an index line are those of a change that
+// has text: the contents differ, and it does not add an empty file.
+func contentsDiffer(value string, kind Kind) bool {
+	hashes, _, _ := strings.Cut(value, " ")
+	before, after, _ := strings.Cut(hashes, "..")
+	isEmpty := func(blob string) bool { return len(after) >= 4 && strings.HasPrefix(blob, after) }
+	return before != after && !(kind == Added && slices.ContainsFunc(emptyBlobs, isEmpty))
+}
+
+// lacksText reports whether a change without text is incomplete: nothing in the header
+// explains why there is none.
+func (h *gitHeader) lacksText() bool {
+	switch f := &h.file; {
+	case h.combined, f.Kind == Deleted: // git diff --irreversible-delete omits the text
+		return false
+	case f.Kind == Modified && (f.OldMode == "" || f.NewMode == ""):
+		return true
+	}
+	return h.changed
 }
 
 // body parses the text after the extended headers.
-func (p *parser) body(f *File, renamed Kind) {
+func (p *parser) body(h *gitHeader) {
+	f := &h.file
 	if f.Kind == Modified {
-		f.Kind = renamed
+		f.Kind = h.renamed
 	}
 	line := p.peek()
 	switch head := strings.TrimSuffix(line, "\r"); {
-	case head == "GIT binary patch", strings.HasPrefix(head, "Binary files ") && strings.HasSuffix(head, " differ"):
+	case head == "GIT binary patch", strings.HasPrefix(head, "Binary files ") && strings.HasSuffix(head, " differ"),
+		binary.MatchString(head), strings.HasPrefix(head, svnBinary):
 		p.next()
 		f.Binary = true
 	case strings.HasPrefix(line, "--- "):
 		p.next()
-		if strings.HasPrefix(p.peek(), "+++ ") {
-			p.names(f, line, p.next(), true)
-			p.hunks(f)
+		if !strings.HasPrefix(p.peek(), "+++ ") {
+			f.Damaged = true
+			break
 		}
+		p.names(f, line, p.next(), true)
+		f.Damaged = p.hunks(f) == 0 && !h.combined && !p.properties() || f.Damaged
+	default:
+		f.Damaged = h.lacksText()
 	}
+	f.Damaged = f.Damaged || isBody(p.peek())
 	switch f.Kind {
 	case Added:
 		f.Old = ""
@@ -247,8 +313,7 @@ func (p *parser) hunks(f *File) int {
 		p.next()
 		r := hunkReader{hunk: h, parents: parents, crlf: p.crlf}
 		whole := r.read(&p.lines)
-		f.Damaged = f.Damaged || !whole
-		f.Binary = f.Binary || r.binary
+		f.Damaged = f.Damaged || !whole || f.Kind == Deleted && r.hunk.New.Count > 0
 		f.Hunks = append(f.Hunks, r.hunk)
 	}
 	return len(f.Hunks) - n

@@ -152,7 +152,7 @@ func TestParse(t *testing.T) {
 			text(`modified "x" "x" damaged`, `@ 1 1 ""`, `1 1  "a"`, `modified "y" "y" 100644→100755`),
 		},
 		{"wild numbers", text("--- a/x", "+++ b/x", "@@ -1,99999999999 +1 @@", "-a", "@@ -0,5 +1 @@", "@@@ -1 +1 @@@"), "modified \"x\" \"x\" damaged\n"},
-		{"zero byte", text("--- a/x", "+++ b/x", "@@ -1 +1 @@", "-a\x00", "+b"), text(`modified "x" "x" binary`, `@ 1 1 ""`, `1 0 -"a\x00"`, `0 1 +"b"`)},
+		{"zero byte", text("--- a/x", "+++ b/x", "@@ -1 +1 @@", "-a\x00", "+b"), text(`modified "x" "x"`, `@ 1 1 ""`, `1 0 -"a\x00"`, `0 1 +"b"`)},
 		{"words", text("diff --git is what git writes", "", "--- a/x", "+++ b/x") + hunk, "modified \"x\" \"x\"\n" + shown},
 		{"escape", text("diff --git a/../../etc/passwd b/../../etc/passwd", "--- a/../../etc/passwd", "+++ b/../../etc/passwd") + hunk, "modified \"../../etc/passwd\" \"../../etc/passwd\"\n" + shown},
 	} {

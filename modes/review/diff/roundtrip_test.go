@@ -231,6 +231,9 @@ func (f *File) plain() bool {
 	if f.Kind == Modified && f.Old != f.New || strings.ContainsAny(f.OldMode+f.NewMode, "\r\x00") {
 		return false
 	}
+	if f.Kind == Modified && len(f.Hunks) == 0 && (f.OldMode == "" || f.NewMode == "") {
+		return false // of svn, or a merge
+	}
 	for _, h := range f.Hunks {
 		for _, l := range h.Lines {
 			if l.Op != Add && l.Old == 0 || l.NoEnd && l.Text == "" {
