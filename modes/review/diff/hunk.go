@@ -113,6 +113,9 @@ func (r *hunkReader) read(l *lines) bool {
 	if !whole {
 		h.measure(n == 1)
 	}
+	if n > 1 && newLeft == 0 { // git counts removed lines that it does not show
+		whole = true
+	}
 	return whole && len(h.Lines) > 0 && !runsOn(l.peek()) && !isInterrupted(l.rest)
 }
 
