@@ -34,11 +34,12 @@ func (a *anchor) fits(p Place) bool {
 	return several == below && strings.HasPrefix(now, rest)
 }
 
-// infill returns the infill request for a place.
-func (a *anchor) infill(p Place) fim.Input {
+// infill returns the infill request for a place. indented adds the indentation before the
+// cursor. Without it the model indents better, with its own tokens.
+func (a *anchor) infill(p Place, indented bool) fim.Input {
 	end := p.At
-	if blank(p.head()) {
-		end = p.line() // the model indents better with its own tokens
+	if blank(p.head()) && !indented {
+		end = p.line()
 	}
 	base := a.start + len(a.before)
 	return fim.Input{Files: a.files, Name: p.File, Prefix: a.before, Begun: p.Text[base:max(base, end)], Suffix: a.suffix}

@@ -5,8 +5,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/bise-sh/bise/engine"
 )
 
 // An output is a completion that the model is generating.
@@ -15,18 +13,26 @@ type output struct {
 	limit   time.Duration // since the first text; 0: none
 	first   time.Time
 
-	text  strings.Builder
-	raw   string // the text after the cursor
-	kept  string // the part of raw to suggest
-	done  bool   // kept is final
-	ended bool   // the model has stopped
-	whole bool   // the model ended the text itself
+	indented bool // the indentation before the cursor is in the prompt, not in text
 
-	prefill engine.Progress
+	text    strings.Builder
+	raw     string // the text after the cursor
+	kept    string // the part of raw to suggest
+	done    bool   // kept is final
+	ended   bool   // the model has stopped
+	whole   bool   // the model ended the text itself
+	outside bool   // the text does not have the indentation of the cursor
+
+	evaluated, prompt int // tokens
 }
 
 func newOutput(p Place, limit time.Duration) *output {
 	return &output{trimmer: newTrimmer(p), limit: limit}
+}
+
+// restart begins the output again, for a prompt with the indentation before the cursor.
+func (w *output) restart() {
+	*w = output{trimmer: w.trimmer, limit: w.limit, indented: true, evaluated: w.evaluated}
 }
 
 // add appends text.
@@ -52,14 +58,15 @@ func (w *output) end(whole bool) {
 }
 
 func (w *output) trim(ended bool) {
-	belongs := true
 	w.raw = strings.ReplaceAll(strings.TrimSuffix(w.text.String(), "\r"), "\r\n", "\n")
 	if n := strings.IndexFunc(w.raw, isInvalid); n >= 0 {
 		w.raw, ended = w.raw[:n], true
 	}
-	if blank(w.trimmer.head) {
+	belongs := true
+	if blank(w.trimmer.head) && !w.indented {
 		w.raw, belongs = outdent(w.trimmer.head, w.raw)
 	}
+	w.outside = !belongs
 	w.kept, w.done = w.trimmer.trim(w.raw, ended, w.whole)
 	w.done = w.done || ended || !belongs
 }
@@ -70,5 +77,5 @@ func isInvalid(r rune) bool {
 }
 
 func (w *output) completion() Completion {
-	return Completion{Text: w.kept, Evaluated: w.prefill.Total - w.prefill.Cached, Prompt: w.prefill.Total}
+	return Completion{Text: w.kept, Evaluated: w.evaluated, Prompt: w.prompt}
 }

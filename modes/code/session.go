@@ -241,11 +241,30 @@ func (c *Completion) finish(crlf bool, began time.Time) {
 	}
 }
 
-// generate generates outputs for a place. If the prompt does not fit, it tries once
-// more with a shorter one.
+// generate generates outputs for a place. If the model leaves a block that is still empty, it
+// has misread the place: it is asked again, with the indentation in the prompt.
 func (s *Session) generate(ctx context.Context, p Place, temperature float64, outputs []*output) error {
+	if err := s.try(ctx, p, false, temperature, outputs); err != nil {
+		return err
+	}
+	var again []*output
+	for _, w := range outputs {
+		if w.outside && w.trimmer.empty {
+			w.restart()
+			again = append(again, w)
+		}
+	}
+	if len(again) == 0 {
+		return nil
+	}
+	return s.try(ctx, p, true, temperature, again)
+}
+
+// try generates outputs for a place. If the prompt does not fit, it tries once
+// more with a shorter one.
+func (s *Session) try(ctx context.Context, p Place, indented bool, temperature float64, outputs []*output) error {
 	for retry := true; ; retry = false {
-		r, err := s.request(ctx, p)
+		r, err := s.request(ctx, p, indented)
 		if err != nil {
 			return err
 		}
@@ -267,8 +286,8 @@ func (s *Session) generate(ctx context.Context, p Place, temperature float64, ou
 // the text typed before the excerpts move need room too.
 func (s *Session) room(limit int) int { return max(1, min(s.o.Tokens, (limit-s.o.MaxTokens)*3/4)) }
 
-// request builds the request for a place.
-func (s *Session) request(ctx context.Context, p Place) (engine.CompletionRequest, error) {
+// request builds the request for a place; anchor.infill explains indented.
+func (s *Session) request(ctx context.Context, p Place, indented bool) (engine.CompletionRequest, error) {
 	layout, err := s.prepare(ctx)
 	if err != nil {
 		return engine.CompletionRequest{}, err
@@ -282,7 +301,7 @@ func (s *Session) request(ctx context.Context, p Place) (engine.CompletionReques
 		}
 		s.keep(a)
 	}
-	return layout.Request(ctx, a.infill(p))
+	return layout.Request(ctx, a.infill(p, indented))
 }
 
 // place makes a new anchor.
@@ -378,7 +397,8 @@ func (s *Session) run(ctx context.Context, r engine.CompletionRequest, outputs [
 		}
 	}
 	for _, w := range outputs {
-		w.prefill = prefill
+		w.evaluated += prefill.Total - prefill.Cached
+		w.prompt = prefill.Total
 	}
 	return nil
 }
@@ -460,7 +480,7 @@ func (s *Session) prefillAhead(ctx context.Context, p Place) {
 	if err != nil {
 		return
 	}
-	r, err := layout.Request(ctx, a.infill(p))
+	r, err := layout.Request(ctx, a.infill(p, false))
 	if err != nil {
 		return
 	}

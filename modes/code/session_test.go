@@ -79,12 +79,76 @@ func TestEnds(t *testing.T) {
 	}{
 		{"the return after a loop", loop, []string{"        s", " += x\n", "    return", " s", "\n\n\n", "def main():\n", "    pass"}, "s += x\n    return s"},
 		{"the return that the file has", loop + "    return s\n", []string{"        s += x\n    return s", "\n"}, "s += x"},
-		{"a text that ends less indented than the cursor", loop, []string{"    return s\n"}, ""},
+		{"a text that is less indented than the cursor", "def total(l):\n    for x in l:\n        s += x\n        ¦\n", []string{"    return s\n"}, ""},
 	} {
 		s := session(t, enginetest.Says(tt.written...), Options{})
 		if c := complete(t, s, at(t, "total.py", tt.text)); c.Text != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, c.Text, tt.want)
 		}
+	}
+}
+
+// TestEmptyBlock checks that a model that leaves an empty block is asked again, with the
+// indentation of the cursor.
+func TestEmptyBlock(t *testing.T) {
+	for _, tt := range []struct {
+		name, text        string
+		written, indented string // without and with the indentation in the prompt
+		want              string
+		asked             int
+	}{
+		{"tab, indented", "func f() {\n\t¦\n}\n", "\treturn a\n}\n", "", "return a", 1},
+		{"tab, not indented", "func f() {\n\t¦\n}\n", "func main() {\n}\n", "return a\n}\n", "return a", 2},
+		{"tab, the end of the block", "func f() {\n\t¦\n}\n", "}\n", "x()\n\treturn a\n}\n", "x()\n\treturn a", 2},
+		{"tabs, in a loop", "func f() {\n\tfor {\n\t\t¦\n\t}\n}\n", "\treturn a\n}\n", "x()\n\t}\n", "x()", 2},
+		{"spaces, indented", "def f():\n    ¦\n", "    if x:\n        return 1\n", "", "if x:\n        return 1", 1},
+		{"spaces, not indented", "def f():\n    ¦\n", "def g():\n", "if x:\n        return 1\n\ndef g():", "if x:\n        return 1", 2},
+		{"spaces, less indented", "def f():\n    ¦\n", "  return 1\n", "return 1\n", "return 1", 2},
+		{"deeper than the cursor", "def f():\n  ¦\n", "    return 1\n", "", "  return 1", 1},
+		{"deeper than the cursor the second time", "def f():\n  ¦\n", "f()\n", "  return 1\n", "  return 1", 2},
+		{"never indented", "def f():\n    ¦\n", "", "", "", 1},
+		{"a block that has a line", "func f() {\n\tx()\n\t¦\n}\n", "func main() {\n}\n", "y()\n", "", 1},
+		{"the top level", "x = 1\n¦\n", "y = 2\n", "", "y = 2", 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := at(t, "f", tt.text)
+			e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+				if r.Complete.Prompt == p.Text[:p.line()] {
+					return enginetest.Reply{enginetest.Text(tt.written)}
+				}
+				return enginetest.Reply{enginetest.Text(tt.indented)}
+			}}
+			s := session(t, e, Options{})
+			if c := complete(t, s, p); c.Text != tt.want {
+				t.Errorf("got %q, want %q", c.Text, tt.want)
+			}
+			all := completions(e)
+			if last := all[len(all)-1].Prompt; len(all) != tt.asked || tt.asked == 2 && last != p.Text[:p.At] {
+				t.Errorf("asked %d times, the last time %q; want %d", len(all), last, tt.asked)
+			}
+			if c := complete(t, s, p); c.Text != tt.want || !c.Cached {
+				t.Errorf("then the cache has %+v", c)
+			}
+		})
+	}
+}
+
+// TestAlternativesInEmptyBlock checks that only those that leave the block are made again.
+func TestAlternativesInEmptyBlock(t *testing.T) {
+	p := at(t, "f.go", "func f() {\n\t¦\n}\n")
+	e := &enginetest.Script{Answer: func(r enginetest.Request, choice int) enginetest.Reply {
+		if r.Complete.Prompt == p.Text[:p.At] {
+			return enginetest.Reply{enginetest.Text("again()\n")}
+		}
+		return enginetest.Reply{enginetest.Text([]string{"\tone()\n", "func g() {", "\ttwo()\n"}[choice])}
+	}}
+	list, err := session(t, e, Options{}).Alternatives(t.Context(), p, 3)
+	if err != nil || len(list) != 2 || list[0].Text != "again()" || list[1].Text != "two()" {
+		t.Errorf("alternatives %+v, %v", list, err)
+	}
+	all := completions(e)
+	if last := all[len(all)-1]; last.N != 1 {
+		t.Errorf("%d are made again", last.N)
 	}
 }
 

@@ -13,6 +13,7 @@ type trimmer struct {
 	head   string // the cursor's line before the cursor
 	tail   string // the cursor's line after the cursor
 	next   string // the next line that is not blank; "": none
+	empty  bool   // the line before the cursor's begins its block
 	scope         // of the cursor's line
 }
 
@@ -27,6 +28,9 @@ func newTrimmer(p Place) trimmer {
 		}
 	}
 	if c.head != "" {
+		last := strings.TrimRightFunc(c.before, unicode.IsSpace)
+		last = last[strings.LastIndexByte(last, '\n')+1:]
+		c.empty = last != "" && indentation(last) < indentation(c.head)
 		c.scope = c.scopeAt(indentation(c.head))
 	}
 	return c
