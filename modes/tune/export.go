@@ -35,14 +35,18 @@ type Export struct {
 	Encoder     *Encoder // of Axolotl, which gets tokens and masks
 	HeldOut     func(index int) bool
 	Progress    func(done, total int64)
-	train, eval *bufio.Writer
+	train, eval *bufio.Writer // eval is nil until an example is held out
+	create      func(name string) (*bufio.Writer, error)
 	format      Format // of the data
 }
 
-// Write writes train.jsonl, eval.jsonl and a configuration, and returns their paths.
+const evalName = "eval.jsonl"
+
+// Write writes train.jsonl, a configuration and, if there are validation examples, eval.jsonl.
+// It returns their paths.
 func (e *Export) Write(ctx context.Context) (files []string, err error) {
 	var open []*atomicfile.File
-	create := func(name string) (*bufio.Writer, error) {
+	e.create = func(name string) (*bufio.Writer, error) {
 		path := filepath.Join(e.Dir, name)
 		f, err := createNew(path)
 		if err != nil {
@@ -51,16 +55,13 @@ func (e *Export) Write(ctx context.Context) (files []string, err error) {
 		open, files = append(open, f), append(files, path)
 		return bufio.NewWriter(f), nil
 	}
-	if e.train, err = create("train.jsonl"); err == nil {
-		e.eval, err = create("eval.jsonl")
-	}
-	if err == nil {
+	if e.train, err = e.create("train.jsonl"); err == nil {
 		err = e.data(ctx)
 	}
 	if err == nil {
 		var w *bufio.Writer
 		name, text := e.configuration()
-		if w, err = create(name); err == nil {
+		if w, err = e.create(name); err == nil {
 			_, _ = w.WriteString(text) // Flush reports the error
 			err = w.Flush()
 		}
@@ -68,7 +69,7 @@ func (e *Export) Write(ctx context.Context) (files []string, err error) {
 	if err == nil {
 		err = e.train.Flush()
 	}
-	if err == nil {
+	if err == nil && e.eval != nil {
 		err = e.eval.Flush()
 	}
 	for _, f := range open {
@@ -87,7 +88,7 @@ func (e *Export) Write(ctx context.Context) (files []string, err error) {
 func (e *Export) data(ctx context.Context) error {
 	o := CheckOptions{Encoder: e.Encoder, SequenceLength: e.Settings.SequenceLength, Progress: e.Progress}
 	if e.Validation != "" {
-		o.Each = func(x Example, s []Sequence) error { return e.example(e.eval, x, s) }
+		o.Each = e.hold
 		r, err := Check(ctx, e.Validation, o)
 		if err == nil {
 			err = r.Err()
@@ -99,12 +100,11 @@ func (e *Export) data(ctx context.Context) error {
 	}
 	index := 0
 	o.Each = func(x Example, s []Sequence) error {
-		to := e.train
-		if e.Validation == "" && e.HeldOut != nil && e.HeldOut(index) {
-			to = e.eval
+		hold := e.Validation == "" && e.HeldOut != nil && e.HeldOut(index)
+		if index++; hold {
+			return e.hold(x, s)
 		}
-		index++
-		return e.example(to, x, s)
+		return e.example(e.train, x, s)
 	}
 	r, err := Check(ctx, e.Data, o)
 	if err != nil {
@@ -112,6 +112,16 @@ func (e *Export) data(ctx context.Context) error {
 	}
 	e.format = r.format
 	return r.Err()
+}
+
+// hold writes a validation example.
+func (e *Export) hold(x Example, s []Sequence) (err error) {
+	if e.eval == nil {
+		if e.eval, err = e.create(evalName); err != nil {
+			return err
+		}
+	}
+	return e.example(e.eval, x, s)
 }
 
 // example writes an example in the form of the trainer.
@@ -150,30 +160,39 @@ func (e *Export) configuration() (name, text string) {
 	switch e.Target {
 	case Axolotl:
 		fmt.Fprintf(&b, "# axolotl train axolotl.yaml\nbase_model: %s # the weights of Hugging Face\n", quote(e.Model))
-		fmt.Fprintf(&b, "datasets:\n  - path: train.jsonl\n    ds_type: json\n    type:\ntest_datasets:\n  - path: eval.jsonl\n    ds_type: json\n    type:\n    split: train\n")
+		fmt.Fprintf(&b, "datasets:\n  - path: train.jsonl\n    ds_type: json\n    type:\n")
+		if e.eval != nil {
+			fmt.Fprintf(&b, "test_datasets:\n  - path: %s\n    ds_type: json\n    type:\n    split: train\n", evalName)
+		}
 		fmt.Fprintf(&b, "adapter: lora\nlora_r: %d\nlora_alpha: %d\nlora_dropout: 0\nlora_target_linear: true\n", s.Rank, 2*s.Rank)
 		fmt.Fprintf(&b, "sequence_len: %d\nsample_packing: true\nnum_epochs: %v\nmicro_batch_size: 1\ngradient_accumulation_steps: %d\n", s.SequenceLength, s.Epochs, s.Batch)
 		fmt.Fprintf(&b, "optimizer: adamw_torch\nlearning_rate: %v\nlr_scheduler: cosine\nwarmup_ratio: %v\nweight_decay: %v\n", s.LearningRate, s.WarmUp, s.WeightDecay)
 		fmt.Fprintf(&b, "bf16: auto\ngradient_checkpointing: true\nseed: %d\noutput_dir: out\n", s.Seed)
 		return "axolotl.yaml", b.String()
 	case MistralFinetune:
-		data := "instruct_data: train.jsonl\n  eval_instruct_data: eval.jsonl"
+		data, evaluation := "instruct_data: train.jsonl", "no_eval: True" // it needs one of them
 		if e.format == Text {
 			data = "data: train.jsonl"
+		} else if e.eval != nil {
+			data += "\n  eval_instruct_data: " + evalName
+			evaluation = "eval_freq: 100"
 		}
 		fmt.Fprintf(&b, "# torchrun --nproc-per-node 1 -m train mistral-finetune.yaml\ndata:\n  %s\n", data)
 		fmt.Fprintf(&b, "model_id_or_path: %s # the folder of weights in Mistral's layout\nlora:\n  rank: %d\n", quote(e.Model), s.Rank)
 		fmt.Fprintf(&b, "seq_len: %d\nbatch_size: 1\nnum_microbatches: %d\nmax_steps: %d\n", s.SequenceLength, s.Batch, max(1, s.Steps))
 		fmt.Fprintf(&b, "optim:\n  lr: %v\n  weight_decay: %v\n  pct_start: %v\n", s.LearningRate, s.WeightDecay, s.WarmUp)
-		fmt.Fprintf(&b, "seed: %d\nlog_freq: 1\neval_freq: 100\nckpt_freq: 100\nsave_adapters: True\nrun_dir: run\n", s.Seed)
+		fmt.Fprintf(&b, "seed: %d\nlog_freq: 1\n%s\nckpt_freq: 100\nsave_adapters: True\nrun_dir: run\n", s.Seed, evaluation)
 		return "mistral-finetune.yaml", b.String()
 	}
 	job := map[string]any{
-		"model": e.Model, "job_type": "completion", "auto_start": false, "training_files": []string{}, "validation_files": []string{},
+		"model": e.Model, "job_type": "completion", "auto_start": false, "training_files": []string{},
 		"hyperparameters": map[string]any{
 			"training_steps": max(1, s.Steps), "learning_rate": s.LearningRate, "weight_decay": s.WeightDecay,
 			"warmup_fraction": s.WarmUp, "seq_len": s.SequenceLength,
 		},
+	}
+	if e.eval != nil {
+		job["validation_files"] = []string{}
 	}
 	data, err := json.MarshalIndent(job, "", "  ")
 	if err != nil { // numbers and texts only

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/gofrs/flock"
 
@@ -60,11 +61,14 @@ func (s Settings) Check() error {
 		{"sequence-length", float64(s.SequenceLength), 16, 1 << 20},
 	} {
 		if !(c.value >= c.low && c.value <= c.high) { // also NaN
-			return fault.Errorf(fault.Usage, "invalid --%s %v: want %v to %v", c.flag, c.value, c.low, c.high)
+			return fault.Errorf(fault.Usage, "invalid --%s %s: want %s to %s", c.flag, decimal(c.value), decimal(c.low), decimal(c.high))
 		}
 	}
 	return nil
 }
+
+// decimal formats a number without an exponent.
+func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // StepsFor returns the number of steps for n sequences.
 func (s Settings) StepsFor(n int) int {

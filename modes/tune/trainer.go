@@ -51,8 +51,8 @@ const (
 	grace    = 5 * time.Minute // for the step and the checkpoint after the end of stdin
 )
 
-// Probe asks the trainer what it would run on. An error of kind Missing means that its
-// packages are not there.
+// Probe asks the trainer what it would run on. An error of kind NotFound means that it
+// cannot be run, or that its packages are not there.
 func (t Trainer) Probe(ctx context.Context, f *Folder) (Event, error) {
 	var found Event
 	log := &bounded{}
@@ -63,7 +63,7 @@ func (t Trainer) Probe(ctx context.Context, f *Folder) (Event, error) {
 	case found.Event == "probe" && err == nil:
 		return found, nil
 	case found.Event == "error" && found.Kind == "packages":
-		return found, fault.Advise(fault.Errorf(fault.Missing, "cannot train: %s has not all packages: %s", t.Command[0], found.Message), "It needs torch, transformers, peft, accelerate, gguf, sentencepiece and numpy.")
+		return found, fault.Advise(fault.Errorf(fault.NotFound, "cannot train: %s has not all packages: %s", t.Command[0], found.Message), "It needs torch, transformers, peft, accelerate, gguf, sentencepiece and numpy.")
 	}
 	return found, t.failed("start the trainer", err, log)
 }
@@ -122,7 +122,7 @@ func trainingError(e Event, saved string, f *Folder) error {
 	case "disk":
 		return fault.Advise(fault.Errorf(fault.NoSpace, "train: the disk is full at step %d, in %s", e.Step+1, f.Dir), "Free some space. %s", saved)
 	case "packages":
-		return fault.Advise(fault.Errorf(fault.Missing, "train: %s", e.Message), "Give a Python that has all packages with --python.")
+		return fault.Advise(fault.Errorf(fault.NotFound, "train: %s", e.Message), "Give a Python that has all packages with --python.")
 	}
 	return fault.Advise(fault.Errorf(fault.Crashed, "train: %s", e.Message), "%s See %s.", saved, f.Path(LogName))
 }
@@ -130,6 +130,11 @@ func trainingError(e Event, saved string, f *Folder) error {
 // failed is the error of a process that did not say why it ended.
 func (t Trainer) failed(what string, err error, log *bounded) *fault.Error {
 	said := log.last()
+	if err == nil {
+		e := fault.Errorf(fault.Crashed, "%s: %s ended without a result", what, t.Command[0])
+		e.Advice = "Give a Python that has the packages with --python."
+		return e
+	}
 	e := fault.Errorf(fault.Crashed, "%s: the Python program ended: %v", what, err)
 	if x, ok := errors.AsType[*exec.ExitError](err); ok {
 		e = fault.Errorf(fault.Crashed, "%s: the Python program ended (%v)", what, x.ProcessState)

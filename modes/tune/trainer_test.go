@@ -37,6 +37,8 @@ func play(what string, probe bool) int {
 	case "offline":
 		fmt.Fprintln(os.Stderr, "error: dns error: failed to lookup address information: Temporary failure in name resolution")
 		return 2
+	case "silent":
+		return 0
 	case "full":
 		fmt.Fprintln(os.Stderr, "OSError: [Errno 28] No space left on device")
 		return 1
@@ -170,9 +172,10 @@ func TestBeforeTheFirstStep(t *testing.T) {
 		kind   fault.Kind
 		msg    string
 	}{
-		{"no-packages", fault.Missing, "has not all packages: ModuleNotFoundError: No module named 'peft'"},
+		{"no-packages", fault.NotFound, "has not all packages: ModuleNotFoundError: No module named 'peft'"},
 		{"offline", fault.Network, "the Python packages cannot be downloaded: no network"},
 		{"full", fault.NoSpace, "the disk is full"},
+		{"silent", fault.Crashed, os.Args[0] + " ended without a result"},
 		{"broken", fault.Crashed, "the Python program ended (exit status 1): "},
 	} {
 		_, err := scripted(c.script).Probe(t.Context(), prepared(t))
@@ -307,9 +310,33 @@ func TestExport(t *testing.T) {
 			}
 		}
 	}
+	for _, target := range Targets {
+		e := Export{Target: target, Dir: t.TempDir(), Data: file(t, good), Model: "m", Settings: s, HeldOut: func(int) bool { return false }}
+		if target == Axolotl {
+			e.Encoder = openTokenizer(t, "tekken_tiny_v3.json")
+		}
+		files, err := e.Write(t.Context())
+		if err != nil || len(files) != 2 || exists(filepath.Join(e.Dir, "eval.jsonl")) {
+			t.Fatal(files, err)
+		}
+		text, err := os.ReadFile(files[1])
+		for _, entry := range []string{"eval.jsonl", "test_datasets", "eval_freq", "validation_files"} {
+			if err != nil || strings.Contains(string(text), entry) {
+				t.Errorf("%s has %s: %v", files[1], entry, err)
+			}
+		}
+	}
 	e := Export{Target: LaPlateforme, Dir: t.TempDir(), Data: file(t, "{")}
 	if files, err := e.Write(t.Context()); fault.KindOf(err) != fault.Usage || exists(files[0]) {
 		t.Error(files, err)
+	}
+}
+
+func TestSettingsCheck(t *testing.T) {
+	s := Defaults()
+	s.SequenceLength = 1
+	if err := s.Check(); fault.KindOf(err) != fault.Usage || err.Error() != "invalid --sequence-length 1: want 16 to 1048576" {
+		t.Error(err)
 	}
 }
 
