@@ -139,7 +139,7 @@ func TestTune(t *testing.T) {
 	says(bise(fault.ExitUsage, "--data", "train.jsonl"), "tune needs a name")
 	says(bise(fault.ExitUsage, "My Model", "--data", "train.jsonl"), `invalid model name "My Model"`)
 	says(bise(fault.ExitUsage, "mine", "--data", "train.jsonl", "--batch", "0"), "invalid --batch 0: want 1 to 4096")
-	says(bise(fault.ExitModel, append(train, "--valid", "none.jsonl")...), "cannot read none.jsonl")
+	says(bise(fault.ExitUsage, append(train, "--valid", "none.jsonl")...), "cannot read none.jsonl")
 	says(bise(fault.ExitUsage, "mine", "-m", "tiny.gguf", "--data", "empty.jsonl"), "empty.jsonl is empty")
 	says(bise(fault.ExitUsage, "mine", "-m", "tiny.gguf", "--data", "bad.jsonl"), "cannot train on bad.jsonl: line 2 has none of messages, text and prompt")
 	says(bise(fault.ExitModel, "mine", "--resume"), "no training of mine is unfinished")
@@ -152,13 +152,22 @@ func TestTune(t *testing.T) {
 		t.Errorf("%s: %v", r.stdout, err)
 	}
 	says(bise(fault.ExitUsage, "--check", "--data", "bad.jsonl"), "line 2 has none", "1 line left out, because it is repeated: line 3")
-	says(bise(0, "--data", "bad.jsonl", "--fix", "fixed.jsonl"), "fixed.jsonl: 1 line", "removed 2")
+	says(bise(0, "--data", "bad.jsonl", "--fix", "fixed.jsonl"), "fixed.jsonl: 1 line", "removed 2", "bad.jsonl: 1 line left out: line 2 has none", "it is repeated: line 3", "With -m, --fix also")
+	r = bise(0, "--data", "bad.jsonl", "--fix", "suited.jsonl", "-m", "tiny.gguf", "--json")
+	var fixed struct {
+		Written int
+		Data    struct{ Problems []struct{ Line int } }
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &fixed); err != nil || fixed.Written != 1 || len(fixed.Data.Problems) != 1 || fixed.Data.Problems[0].Line != 2 {
+		t.Errorf("%s: %v", r.stdout, err)
+	}
 	says(bise(0, "--check", "--data", "fixed.jsonl"), "fixed.jsonl")
 	says(bise(fault.ExitUsage, "--data", "train.jsonl", "--fix", "train.jsonl"), "name the same file")
 	says(bise(0, "--data", "train.jsonl", "--export", "mistral-finetune", "--to", "out"), filepath.Join("out", "mistral-finetune.yaml"))
 	says(bise(fault.ExitUsage, "--data", "train.jsonl", "--export", "la-plateforme", "--to", "out"), filepath.Join("out", "train.jsonl")+" exists")
 	says(bise(0, "-m", "tiny.gguf", "--data", "train.jsonl", "--export", "axolotl", "--to", "rows"), filepath.Join("rows", "axolotl.yaml"))
-	says(bise(0, append(train, "--dry-run")...), "7 steps", "Nothing was trained")
+	says(bise(0, append(train, "--dry-run")...), "7 steps", "less than a second", "Nothing was trained")
+	says(bise(0, append(slices.Clone(train), "--data", "fixed.jsonl", "--dry-run")...), "0 examples for validation", "Nothing will be compared")
 	says(bise(fault.ExitModel, append(slices.Clone(train[:5]), "--python", "no-such-python")...), "cannot run no-such-python")
 
 	t.Setenv("TUNE_NAN", "3")
@@ -184,7 +193,7 @@ func TestTuneAsks(t *testing.T) {
 	}
 	t.Setenv("PATH", bin)
 	r := runWith(t, engines{}, "y\n", "tune", "mine", "-m", "tiny.gguf", "--data", "train.jsonl")
-	if r.code != fault.ExitUsage || !strings.Contains(r.stderr, "needs your consent") {
+	if r.code != fault.ExitLicence || !strings.Contains(r.stderr, "needs your consent") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
 	t.Setenv("PATH", t.TempDir())

@@ -44,7 +44,7 @@ const (
 	Refused Kind = "refused" // bise refuses to continue, because it would not be safe
 	Damaged Kind = "damaged" // the received bytes are not the expected ones
 
-	Licence     Kind = "licence"     // a licence has not been accepted
+	Licence     Kind = "licence"     // the user has not agreed: to a licence, or to a download
 	Negative    Kind = "negative"    // the command worked and its answer is "no"; already reported
 	Unfinished  Kind = "unfinished"  // only a part of the work could be done; already reported
 	Interrupted Kind = "interrupted" // the user stopped it; nothing to report

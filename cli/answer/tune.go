@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,7 @@ bise tune notes --resume`,
 	f.StringVar(&v.data, "data", "", "train on the examples in `FILE`")
 	f.StringVar(&v.valid, "valid", "", "compare on the examples in `FILE` (default: every tenth of --data, about 100)")
 	f.BoolVar(&v.check, "check", false, "only check the data; with -m, count its tokens")
-	f.StringVar(&v.fix, "fix", "", "write the lines that can be used to `FILE`, corrected where that is obvious")
+	f.StringVar(&v.fix, "fix", "", "write the lines that can be used (with -m, by this model) to `FILE`, corrected where that is obvious")
 	f.BoolVar(&v.dry, "dry-run", false, "do everything but the training and the download")
 	f.StringVar(&v.export, "export", "", "write the data for `TRAINER`: mistral-finetune, axolotl or la-plateforme")
 	f.StringVar(&v.to, "to", "", "write what --export makes to the folder `DIR`")
@@ -320,7 +321,7 @@ func (v *tuning) noteLeftOut(r *tune.Report) {
 		{r.TooLong, r.TooLongAt, fmt.Sprintf("longer than %s", units.Plural(v.settings.SequenceLength, "token"))},
 	} {
 		if x.n > 0 {
-			v.con.Notef("%s: %s left out, because %s %s: %s.", filepath.Base(r.File), units.Plural(x.n, "line"), isAre(x.n), x.what, lineNumbers(x.at, x.n))
+			v.con.Notef("%s: %s left out, because %s %s: %s.", filepath.Base(r.File), units.Plural(x.n, "line"), isAre(x.n), x.what, tune.LineNumbers(x.at, x.n))
 		}
 	}
 }
@@ -330,22 +331,6 @@ func isAre(n int) string {
 		return "it is"
 	}
 	return "they are"
-}
-
-// lineNumbers lists the first lines of n.
-func lineNumbers(at []int, n int) string {
-	texts := []string{}
-	for _, line := range at {
-		texts = append(texts, fmt.Sprint(line))
-	}
-	s := "line " + strings.Join(texts, ", ")
-	if len(at) > 1 {
-		s = "lines " + strings.Join(texts, ", ")
-	}
-	if n > len(at) {
-		s += ", …"
-	}
-	return s
 }
 
 func (v *tuning) estimate(ctx context.Context, b *base, sequences int, r *tune.Report) tune.Estimate {
@@ -363,23 +348,43 @@ func (v *tuning) estimate(ctx context.Context, b *base, sequences int, r *tune.R
 func checkpointing(file *gguf.File) bool { return file.Summary().Parameters > 1e9 }
 
 func (v *tuning) noteEstimate(e tune.Estimate) {
-	v.con.Notef("%s, on the CPU about %s of memory and roughly %s to %s; the adapter takes %s.", units.Plural(e.Steps, "step"), units.Size(e.Memory),
-		units.Duration(tune.Duration(e.Seconds.Low)), units.Duration(tune.Duration(e.Seconds.High)), units.Size(e.Adapter))
+	v.con.Notef("%s, on the CPU about %s of memory and %s; the adapter takes %s.", units.Plural(e.Steps, "step"), units.Size(e.Memory),
+		roughly(e.Seconds), units.Size(e.Adapter))
+}
+
+// roughly formats an estimate of a time.
+func roughly(seconds tune.Range) string {
+	low, high := tune.Duration(seconds.Low), tune.Duration(seconds.High)
+	switch {
+	case high < time.Second:
+		return "less than a second"
+	case low < time.Second:
+		return "at most " + units.Duration(high)
+	}
+	return "roughly " + units.Duration(low) + " to " + units.Duration(high)
 }
 
 func (v *tuning) runFix(ctx context.Context) error {
-	var valid *tune.Report
-	var err error
-	if v.valid != "" {
-		if valid, err = tune.Check(ctx, v.valid, tune.CheckOptions{}); err != nil {
-			return err
-		}
-	}
 	if same(v.data, v.fix) {
 		return fault.Errorf(fault.Usage, "--data and --fix name the same file")
 	}
-	v.con.Waitf("reading %s", filepath.Base(v.data))
-	fixed, err := tune.Fix(ctx, v.data, v.fix, valid)
+	o := tune.CheckOptions{SequenceLength: v.settings.SequenceLength}
+	var err error
+	if v.valid != "" {
+		if o.Validation, err = tune.Check(ctx, v.valid, o); err != nil {
+			return err
+		}
+	}
+	if v.model != "" {
+		b, err := v.open(ctx, v.model)
+		if err != nil {
+			return err
+		}
+		defer b.close()
+		o.Encoder = b.encoder
+	}
+	o.Progress = v.reading(v.data)
+	fixed, err := tune.Fix(ctx, v.data, v.fix, o)
 	v.con.Erase()
 	if err != nil {
 		return err
@@ -388,6 +393,13 @@ func (v *tuning) runFix(ctx context.Context) error {
 		return v.con.WriteJSON(fixed)
 	}
 	v.con.Notef("%s: %s. Converted %d, shortened %d, joined answers in %d, removed %d.", v.fix, units.Plural(fixed.Written, "line"), fixed.Converted, fixed.Shortened, fixed.Joined, fixed.Removed)
+	if r := fixed.Data; r.Wrong > 0 {
+		v.con.Notef("%s: %s left out: %s.", filepath.Base(r.File), units.Plural(r.Wrong, "line"), r.WrongLines())
+	}
+	v.noteLeftOut(fixed.Data)
+	if o.Encoder == nil {
+		v.con.Notef("With -m, --fix also leaves out lines that do not suit the model or are too long.")
+	}
 	return nil
 }
 
@@ -446,7 +458,7 @@ func (v *tuning) agree(ctx context.Context, p tune.Python, plan *tune.Plan) erro
 		return nil
 	}
 	refused := &fault.Error{
-		Kind:   fault.Usage,
+		Kind:   fault.Licence,
 		Msg:    "the model was not trained: the download of the Python packages needs your consent",
 		Advice: "Answer the question with y, use --yes, or give a Python that has them with --python.",
 	}

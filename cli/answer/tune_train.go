@@ -156,6 +156,9 @@ func (v *tuning) begin(ctx context.Context, f *tune.Folder, j *tune.Job) (b *bas
 	v.noteLeftOut(train)
 	v.con.Notef("%s: %s, %s, of which %s are learned; the longest has %s. %s for validation.", filepath.Base(v.data), units.Plural(train.Examples, "example"),
 		units.Count(int(train.Tokens))+" tokens", units.Count(int(train.Trained)), units.Count(train.Lengths.Max), units.Plural(valid.Examples, "example"))
+	if valid.Examples == 0 {
+		v.con.Notef("Nothing will be compared, because there are no validation examples. Give some with --valid, or at least ten examples with --data.")
+	}
 	fingerprint, err := gguf.Fingerprint(b.Path)
 	if err != nil {
 		return nil, nil, fault.Errorf(fault.BadModel, "cannot train %s: %w", b.Name, err)

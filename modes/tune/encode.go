@@ -129,22 +129,26 @@ func (e *Encoder) Check(ctx context.Context, g engine.Engine) error {
 
 // Sequences returns the tokens of an example. A conversation is one sequence if each prompt
 // begins with all that came before; otherwise (tools belong to the last question in some
-// formats, and thoughts are left out later) there is one for each trained answer. The error
-// is a clause about the line, or of the engine.
-func (e *Encoder) Sequences(x Example) (list []Sequence, err error) {
+// formats, and thoughts are left out later) there is one for each trained answer. Texts are
+// split into sequences of at most limit tokens; of other examples that are longer, the error
+// is errTooLong. Other errors are clauses about the line, of the engine, or ctx's cause.
+func (e *Encoder) Sequences(ctx context.Context, x Example, limit int) (list []Sequence, err error) {
 	switch x.Format {
 	case Text:
-		list = []Sequence{e.text(x.Text)}
+		list = split(e.text(x.Text), limit)
 	case Fill:
-		list, err = e.fill(x)
+		list, err = e.fill(x, limit)
 	default:
-		list, err = e.conversation(x)
+		list, err = e.conversation(ctx, x, limit)
 	}
 	if e.remote != nil && e.remote.err != nil {
 		return nil, e.remote.err
 	}
 	return list, err
 }
+
+// errTooLong is the error of an example that has more tokens than a sequence may have.
+var errTooLong = errors.New("is too long")
 
 // A lineError is about a line: its message is a clause.
 type lineError struct{ text string }
@@ -167,7 +171,18 @@ func (e *Encoder) text(text string) Sequence {
 	return s
 }
 
-func (e *Encoder) fill(x Example) ([]Sequence, error) {
+// split cuts a text into sequences of at most n tokens.
+func split(s Sequence, n int) (list []Sequence) {
+	for len(s) > n {
+		list, s = append(list, s[:n]), s[n:]
+	}
+	if s.Trained() > 0 {
+		list = append(list, s)
+	}
+	return list
+}
+
+func (e *Encoder) fill(x Example, limit int) ([]Sequence, error) {
 	if x.Suffix != "" && !e.format.Capabilities().FIM {
 		return nil, lineErrorf("is an infill example, and the model cannot fill in the middle")
 	}
@@ -191,6 +206,9 @@ func (e *Encoder) fill(x Example) ([]Sequence, error) {
 	if e.eos >= 0 {
 		s = append(s, e.eos)
 	}
+	if len(s) > limit {
+		return nil, errTooLong
+	}
 	return []Sequence{s}, nil
 }
 
@@ -203,11 +221,16 @@ func (e *Encoder) chat(r *engine.ChatRequest) ([]int32, error) {
 	return ids, err
 }
 
-func (e *Encoder) conversation(x Example) (list []Sequence, _ error) {
+// conversation encodes the prompt of each trained answer from its beginning, so the work grows
+// with the square of the length: it ends where the example is too long.
+func (e *Encoder) conversation(ctx context.Context, x Example, limit int) (list []Sequence, _ error) {
 	var current Sequence
 	for i := range x.Messages {
 		if !x.Trained[i] {
 			continue
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		r := &engine.ChatRequest{Messages: x.Messages[:i], Tools: x.Tools}
 		before, err := e.chat(r)
@@ -228,7 +251,9 @@ func (e *Encoder) conversation(x Example) (list []Sequence, _ error) {
 			list = append(list, current)
 			current = untrained(nil, before)
 		}
-		current = append(current, answer...)
+		if current = append(current, answer...); len(current) > limit {
+			return nil, errTooLong
+		}
 	}
 	return append(list, current), nil
 }

@@ -2,7 +2,9 @@ package tune
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,7 +73,7 @@ func TestAnswersAreMistralCommons(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list, err := openTokenizer(t, c.Tokenizer).Sequences(x)
+			list, err := openTokenizer(t, c.Tokenizer).Sequences(t.Context(), x, 1<<20)
 			if c.Refused != "" {
 				if err == nil {
 					t.Error("was accepted")
@@ -119,7 +121,7 @@ func TestMask(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list, err := e.Sequences(x)
+			list, err := e.Sequences(t.Context(), x, 1<<20)
 			if err != nil || len(list) != 1 {
 				t.Fatalf("%d sequences, %v", len(list), err)
 			}
@@ -142,7 +144,7 @@ func TestTurnsWithOtherPromptsAreApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := e.Sequences(x)
+	list, err := e.Sequences(t.Context(), x, 1<<20)
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%d sequences, %v", len(list), err)
 	}
@@ -155,5 +157,40 @@ func TestTurnsWithOtherPromptsAreApart(t *testing.T) {
 		if !slices.Equal(list[i].IDs()[:len(prompt)], prompt) || text(e, list[i], true) != want {
 			t.Errorf("sequence %d trains on %q", i, text(e, list[i], true))
 		}
+	}
+}
+
+// counted counts how often text is encoded.
+type counted struct {
+	tokenizer.Tokenizer
+	calls int
+	each  func()
+}
+
+func (c *counted) Encode(text string, special bool) []int32 {
+	if c.calls++; c.each != nil {
+		c.each()
+	}
+	return c.Tokenizer.Encode(text, special)
+}
+
+func TestLongConversations(t *testing.T) {
+	const turns = 2000
+	var x Example
+	for range turns {
+		x.Messages = append(x.Messages, engine.Message{Role: engine.User, Content: engine.Text("a")}, engine.Message{Role: engine.Assistant, Content: engine.Text("b")})
+		x.Trained = append(x.Trained, false, true)
+	}
+	e := openTokenizer(t, "tekken_tiny_v3.json")
+	c := &counted{Tokenizer: e.vocab}
+	e.vocab = c
+	if _, err := e.Sequences(t.Context(), x, 64); !errors.Is(err, errTooLong) || c.calls > turns {
+		t.Errorf("%d texts were encoded, %v", c.calls, err)
+	}
+	stop := errors.New("stop")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	c.calls, c.each = 0, func() { cancel(stop) }
+	if _, err := e.Sequences(ctx, x, 1<<20); !errors.Is(err, stop) || c.calls > turns {
+		t.Errorf("%d texts were encoded after the end, %v", c.calls, err)
 	}
 }

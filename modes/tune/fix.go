@@ -22,46 +22,37 @@ type Fixed struct {
 	Shortened int `json:"shortened"` // messages behind the last answer were removed
 	Joined    int `json:"joined"`    // answers in a row became one
 	Removed   int `json:"removed"`   // lines that cannot be used, repeated ones among them
+
+	Data *Report `json:"data"` // of the corrected lines, and why others were removed
 }
 
 // Fix writes the lines of a file that can be trained on to another one, in the names of La
-// Plateforme. Lines with a fault that has one obvious correction are corrected, others and
-// repeated ones are left out, and so are those of less frequent formats. Validation, which
-// may be nil, is as in [CheckOptions].
-func Fix(ctx context.Context, from, to string, validation *Report) (fixed Fixed, err error) {
-	most, err := mostFrequent(ctx, from)
-	if err != nil {
-		return fixed, err
-	}
-	in, _, err := open(from)
-	if err != nil {
-		return fixed, err
-	}
-	defer in.Close()
+// Plateforme. Lines with a fault that has one obvious correction are corrected. Lines that
+// [Check] does not use then are left out.
+func Fix(ctx context.Context, from, to string, o CheckOptions) (fixed Fixed, err error) {
 	f, err := createNew(to)
 	if err != nil {
 		return fixed, writeError(to, err)
 	}
 	out := bufio.NewWriter(f)
-	seen := map[sum]bool{}
-	err = scan(ctx, in, func(_ int, data []byte, _ int64) error {
-		x, did, err := mend(data)
-		if err != nil || x.Format != most || seen[x.sum()] || validation != nil && validation.sums[x.sum()] {
-			fixed.Removed++
-			return nil
-		}
-		seen[x.sum()] = true
-		fixed.Written++
+	var did Fixed // to the last line
+	o.parse = func(data []byte) (x Example, err error) {
+		x, did, err = mend(data)
+		return x, err
+	}
+	o.Each = func(x Example, _ []Sequence) error {
 		fixed.Converted += did.Converted
 		fixed.Shortened += did.Shortened
 		fixed.Joined += did.Joined
 		return writeExample(out, x)
-	})
+	}
+	r, err := Check(ctx, from, o)
 	if err == nil {
+		fixed.Written, fixed.Removed, fixed.Data = r.Examples, r.Lines-r.Examples, r
 		err = out.Flush()
 	}
 	if err == nil && fixed.Written == 0 {
-		err = fault.Errorf(fault.Usage, "%s has no line that can be trained on", from)
+		err = nothingLeft(r)
 	}
 	if err != nil {
 		f.Discard()
@@ -72,6 +63,14 @@ func Fix(ctx context.Context, from, to string, validation *Report) (fixed Fixed,
 		err = writeError(to, err)
 	}
 	return fixed, err
+}
+
+// nothingLeft is the error of a file without a line that can be used.
+func nothingLeft(r *Report) error {
+	if r.Wrong > 0 {
+		return fault.Errorf(fault.Usage, "%s has no line that can be trained on: %s", r.File, r.WrongLines())
+	}
+	return r.Err()
 }
 
 // createNew creates an output file. A file that exists is never replaced: it may be data.
@@ -93,27 +92,6 @@ func writeError(path string, err error) error {
 	return fault.Errorf(fault.File, "cannot write %s: %w", path, err)
 }
 
-func mostFrequent(ctx context.Context, path string) (most Format, err error) {
-	in, _, err := open(path)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	count := map[Format]int{}
-	err = scan(ctx, in, func(_ int, data []byte, _ int64) error {
-		if x, _, err := mend(data); err == nil {
-			count[x.Format]++
-		}
-		return nil
-	})
-	for _, f := range []Format{Chat, Text, Fill} {
-		if count[f] > count[most] {
-			most = f
-		}
-	}
-	return most, err
-}
-
 // roles are other names of roles.
 var roles = map[string]engine.Role{
 	"human": engine.User, "prompter": engine.User, "gpt": engine.Assistant, "bot": engine.Assistant, "model": engine.Assistant,
@@ -122,9 +100,6 @@ var roles = map[string]engine.Role{
 
 // mend corrects a line.
 func mend(data []byte) (x Example, did Fixed, err error) {
-	if data == nil {
-		return x, did, errors.New("is too long")
-	}
 	l, err := decode(data)
 	if err != nil {
 		return x, did, err

@@ -29,7 +29,7 @@ type Report struct {
 	Turns    int            `json:"trained_turns"` // of conversations
 
 	Wrong    int       `json:"wrong_lines"`
-	Problems []Problem `json:"problems"` // of the first lines that are wrong
+	Problems []Problem `json:"problems"` // of the first maxListed lines that are wrong
 
 	Repeated   int   `json:"repeated"` // lines equal to an earlier one
 	RepeatedAt []int `json:"repeated_lines,omitempty"`
@@ -50,6 +50,7 @@ type Report struct {
 	lengths []int32
 	format  Format // of the first example
 	first   int    // its line
+	encoded bool   // with a model
 }
 
 // Lengths are those of sequences in tokens.
@@ -59,8 +60,11 @@ type Lengths struct {
 	Max    int `json:"max"`
 }
 
-// maxListed is how many lines a report lists of each kind.
-const maxListed = 5
+const (
+	maxListed    = 1000 // lines that a report lists of each kind
+	maxExplained = 5    // wrong lines of which a text says what is wrong
+	maxRanges    = 50   // numbers, and ranges of them, that a text lists
+)
 
 func (r *Report) problem(line int, text string) {
 	if r.Wrong++; len(r.Problems) < maxListed {
@@ -79,15 +83,12 @@ func list(at []int, line int) []int {
 func (r *Report) Err() error {
 	switch {
 	case r.Wrong > 0:
-		var parts []string
-		for _, p := range r.Problems {
-			parts = append(parts, fmt.Sprintf("line %d %s", p.Line, p.Text))
+		model := ""
+		if r.encoded {
+			model = "-m MODEL " // some lines may be wrong for this model only
 		}
-		if n := r.Wrong - len(r.Problems); n > 0 {
-			parts = append(parts, fmt.Sprintf("and %d more", n))
-		}
-		return fault.Advise(fault.Errorf(fault.Usage, "cannot train on %s: %s", r.File, strings.Join(parts, "; ")),
-			"Correct the lines, or write a file without them: bise tune --data %s --fix FILE.", r.File)
+		return fault.Advise(fault.Errorf(fault.Usage, "cannot train on %s: %s", r.File, r.WrongLines()),
+			"Correct the lines, or write a file without them: bise tune %s--data %s --fix FILE.", model, r.File)
 	case r.Lines == 0:
 		return fault.Advise(fault.Errorf(fault.Usage, "%s is empty", r.File), `Each line is an example, such as {"messages": […]}. See docs/tune.md.`)
 	case r.Examples == 0 && r.TooLong == 0:
@@ -96,6 +97,50 @@ func (r *Report) Err() error {
 		return fault.Advise(fault.Errorf(fault.Usage, "cannot train on %s: all of its lines are too long", r.File), "Give a larger --sequence-length, or other data.")
 	}
 	return nil
+}
+
+// WrongLines says what is wrong with the first lines, and lists the numbers of the others.
+func (r *Report) WrongLines() string {
+	var parts []string
+	var others []int
+	for i, p := range r.Problems {
+		if i < maxExplained {
+			parts = append(parts, fmt.Sprintf("line %d %s", p.Line, p.Text))
+		} else {
+			others = append(others, p.Line)
+		}
+	}
+	if n := r.Wrong - len(parts); n > 0 {
+		parts = append(parts, "also "+LineNumbers(others, n))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// LineNumbers lists the numbers of n lines, in ranges where they follow each other. At has the
+// first of them, in order.
+func LineNumbers(at []int, n int) string {
+	var ranges []string
+	listed := 0
+	for listed < len(at) && len(ranges) < maxRanges {
+		first := at[listed]
+		last := first
+		for listed++; listed < len(at) && at[listed] == last+1; listed++ {
+			last++
+		}
+		text := fmt.Sprint(first)
+		if last > first {
+			text += fmt.Sprint("-", last)
+		}
+		ranges = append(ranges, text)
+	}
+	s := "lines " + strings.Join(ranges, ", ")
+	if n == 1 {
+		s = "line " + ranges[0]
+	}
+	if n > listed {
+		s += fmt.Sprintf(" and %d more", n-listed)
+	}
+	return s
 }
 
 // CheckOptions say how a file is checked.
@@ -108,6 +153,8 @@ type CheckOptions struct {
 	Each func(x Example, sequences []Sequence) error
 	// Progress, which may be nil, is called with the number of bytes read.
 	Progress func(done, total int64)
+
+	parse func(data []byte) (Example, error) // nil: [parse]
 }
 
 // Check reads a file of training data line by line. What is wrong with lines is in the
@@ -118,7 +165,10 @@ func Check(ctx context.Context, path string, o CheckOptions) (*Report, error) {
 		return nil, err
 	}
 	defer f.Close()
-	r := &Report{File: path, Formats: map[Format]int{}, Problems: []Problem{}, sums: map[sum]bool{}}
+	if o.parse == nil {
+		o.parse = parse
+	}
+	r := &Report{File: path, Formats: map[Format]int{}, Problems: []Problem{}, sums: map[sum]bool{}, encoded: o.Encoder != nil}
 	in := &counter{Reader: f, total: size, progress: o.Progress}
 	err = scan(ctx, in, func(n int, data []byte, size int64) error {
 		r.Lines++
@@ -126,13 +176,13 @@ func Check(ctx context.Context, path string, o CheckOptions) (*Report, error) {
 			r.problem(n, tooLong(size))
 			return nil
 		}
-		x, err := parse(data)
+		x, err := o.parse(data)
 		if err != nil {
 			r.problem(n, err.Error())
 			return nil
 		}
 		x.Line = n
-		return r.add(x, o)
+		return r.add(ctx, x, o)
 	})
 	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
@@ -145,7 +195,7 @@ func Check(ctx context.Context, path string, o CheckOptions) (*Report, error) {
 }
 
 // add takes an example in, unless it must be left out.
-func (r *Report) add(x Example, o CheckOptions) error {
+func (r *Report) add(ctx context.Context, x Example, o CheckOptions) error {
 	if r.format == "" {
 		r.format, r.first = x.Format, x.Line
 	}
@@ -166,20 +216,17 @@ func (r *Report) add(x Example, o CheckOptions) error {
 	var sequences []Sequence
 	if o.Encoder != nil {
 		var err error
-		sequences, err = o.Encoder.Sequences(x)
+		sequences, err = o.Encoder.Sequences(ctx, x, o.SequenceLength)
 		if e, ok := errors.AsType[*lineError](err); ok {
 			r.problem(x.Line, e.Error())
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		if x.Format == Text {
-			sequences = split(sequences, o.SequenceLength)
-		}
-		if slices.ContainsFunc(sequences, func(s Sequence) bool { return len(s) > o.SequenceLength }) {
+		if errors.Is(err, errTooLong) {
 			r.TooLong, r.TooLongAt = r.TooLong+1, list(r.TooLongAt, x.Line)
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 	r.Examples++
@@ -202,19 +249,6 @@ func (r *Report) add(x Example, o CheckOptions) error {
 	return nil
 }
 
-// split cuts texts into sequences of at most n tokens.
-func split(list []Sequence, n int) (out []Sequence) {
-	for _, s := range list {
-		for len(s) > n {
-			out, s = append(out, s[:n]), s[n:]
-		}
-		if s.Trained() > 0 {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 func (r *Report) measure() {
 	if n := len(r.lengths); n > 0 {
 		slices.SortFunc(r.lengths, cmp.Compare)
@@ -226,7 +260,7 @@ func (r *Report) measure() {
 func open(path string) (*os.File, int64, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, 0, fault.Advise(fault.Errorf(fault.File, "cannot read %s: it is not a regular file", path), "Give the path of a file with one example on each line.")
+		return nil, 0, fault.Advise(fault.Errorf(fault.Usage, "cannot read %s: it is not a regular file", path), "Give the path of a file with one example on each line.")
 	}
 	var f *os.File
 	if err == nil {
@@ -242,7 +276,7 @@ func open(path string) (*os.File, int64, error) {
 }
 
 func readError(path string, err error) error {
-	return fault.Advise(fault.Errorf(fault.File, "cannot read %s: %w", path, err), "Check the path, and whether the file may be read.")
+	return fault.Advise(fault.Errorf(fault.Usage, "cannot read %s: %w", path, err), "Check the path, and whether the file may be read.")
 }
 
 // counter counts what is read.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -181,9 +182,16 @@ func TestFix(t *testing.T) {
 		`{"messages":[{"role":"User","content":"s"},{"role":"assistant","content":"t"},{"role":"assistant","content":"u"},{"role":"user","content":"v"}]}`,
 		`{"messages":[{"role":"user","content":"lonely"}]}`)
 	to := filepath.Join(t.TempDir(), "fixed.jsonl")
-	fixed, err := Fix(t.Context(), from, to, nil)
-	if want := (Fixed{Written: 3, Converted: 2, Shortened: 1, Joined: 1, Removed: 4}); err != nil || fixed != want {
-		t.Errorf("%+v, %v", fixed, err)
+	fixed, err := Fix(t.Context(), from, to, CheckOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, repeated := fixed.Data.WrongLines(), fixed.Data.RepeatedAt
+	if want := (Fixed{Written: 3, Converted: 2, Shortened: 1, Joined: 1, Removed: 4, Data: fixed.Data}); fixed != want || !slices.Equal(repeated, []int{2}) {
+		t.Errorf("%+v", fixed)
+	}
+	if want := "line 3 has the format text, but line 1 has the format conversation; line 4 is not valid JSON: it ends too early; line 7 has no assistant turn"; wrong != want {
+		t.Errorf("removed: %s", wrong)
 	}
 	r, err := Check(t.Context(), to, CheckOptions{})
 	if err != nil || r.Err() != nil || r.Examples != 3 || r.Repeated != 0 {
@@ -194,12 +202,72 @@ func TestFix(t *testing.T) {
 		t.Errorf("got %s", data)
 	}
 	for _, data := range []string{"{", good} {
-		if _, err := Fix(t.Context(), file(t, data), to, nil); fault.KindOf(err) != fault.Usage {
+		if _, err := Fix(t.Context(), file(t, data), to, CheckOptions{}); fault.KindOf(err) != fault.Usage {
 			t.Errorf("%s: %v", data, err)
 		}
 	}
 	if again, _ := os.ReadFile(to); string(again) != string(data) {
 		t.Error("a failed fix changed the file")
+	}
+}
+
+// With an encoder, lines that the model does not take are left out too.
+func TestFixForAModel(t *testing.T) {
+	call := `{"messages":[{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"id":"short","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"short","content":"r"},{"role":"assistant","content":"b"}]}`
+	long := `{"prompt":"` + strings.Repeat("long ", 50) + `","completion":"w"}`
+	from := file(t, call, good, long)
+	o := CheckOptions{Encoder: openTokenizer(t, "tekken_tiny_v3.json"), SequenceLength: 64}
+	r, err := Check(t.Context(), from, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, advice := fault.Explain(r.Err()); !strings.Contains(advice, "bise tune -m MODEL --data "+from+" --fix FILE") {
+		t.Errorf("advises %q", advice)
+	}
+	to := filepath.Join(t.TempDir(), "fixed.jsonl")
+	fixed, err := Fix(t.Context(), from, to, o)
+	if err != nil || fixed.Written != 1 || fixed.Removed != 2 || !slices.Equal(fixed.Data.TooLongAt, []int{3}) || !strings.HasPrefix(fixed.Data.WrongLines(), "line 1 does not suit the model: the tool call id") {
+		t.Errorf("%+v, %v", fixed, err)
+	}
+	if r, err = Check(t.Context(), to, o); err != nil || r.Err() != nil || r.Examples != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestTheFirstLineHasTheFormat(t *testing.T) {
+	from := file(t, `{"text":"a"}`, `{"prompt":"a","completion":"b"}`, `{"prompt":"c","completion":"d"}`)
+	const want = "line 2 has the format conversation, but line 1 has the format text; line 3 has the format conversation, but line 1 has the format text"
+	r, err := Check(t.Context(), from, CheckOptions{})
+	if err != nil || r.WrongLines() != want {
+		t.Errorf("%+v, %v", r, err)
+	}
+	fixed, err := Fix(t.Context(), from, filepath.Join(t.TempDir(), "fixed.jsonl"), CheckOptions{})
+	if err != nil || fixed.Written != 1 || fixed.Data.WrongLines() != want {
+		t.Errorf("%+v, %v", fixed, err)
+	}
+}
+
+func TestManyWrongLines(t *testing.T) {
+	lines := slices.Repeat([]string{"{", "{", good}, maxListed) // two of three are wrong
+	r, err := Check(t.Context(), file(t, lines...), CheckOptions{})
+	if err != nil || r.Wrong != 2*maxListed || len(r.Problems) != maxListed || len(r.RepeatedAt) != maxListed-1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	got := r.WrongLines()
+	if want := "; line 7 is not valid JSON: it ends too early; also lines 8, 10-11, 13-14, "; !strings.Contains(got, want) || !strings.HasSuffix(got, ", 154-155 and 1896 more") {
+		t.Error(got)
+	}
+}
+
+func TestLineNumbers(t *testing.T) {
+	for want, at := range map[string][]int{"line 9": {9}, "lines 9, 12-15": {9, 12, 13, 14, 15}, "lines 1-2 and 3 more": {1, 2}} {
+		n := len(at)
+		if strings.Contains(want, "more") {
+			n += 3
+		}
+		if got := LineNumbers(at, n); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 
