@@ -254,7 +254,7 @@ func (v *tuning) runCheck(ctx context.Context) error {
 		return err
 	}
 	var estimate *tune.Estimate
-	if b != nil {
+	if b != nil && train.Sequences > 0 {
 		e := v.estimate(ctx, b, train.Sequences, train)
 		estimate = &e
 	}
