@@ -95,7 +95,7 @@ func runComplete(ctx context.Context, con *console.Console, lib *library.Library
 	}
 	defer e.Close()
 	con.Waitf("loading %s", e.Info().Model)
-	s := code.New(ctx, watched{e, showProgress(con, e.Info().Model)}, code.Options{Files: files, MaxTokens: v.maxTokens, Time: v.time})
+	s := code.New(ctx, watched{Engine: e, con: con, see: showProgress(con, e.Info().Model)}, code.Options{Files: files, MaxTokens: v.maxTokens, Time: v.time})
 	defer s.Close()
 	c, err := s.Complete(ctx, p)
 	con.Erase()
@@ -213,10 +213,17 @@ func parsePlace(s string) (path string, line, column int, err error) {
 	return m[1], line, column, nil
 }
 
-// watched is an engine whose completions are looked at as they come.
+// watched is an engine that shows what a completion waits for.
 type watched struct {
 	engine.Engine
+	con *console.Console
 	see func(engine.Event)
+}
+
+// Tokenize waits for the model. After that, the prompt is prepared.
+func (w watched) Tokenize(ctx context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+	defer w.con.Waitf("preparing the prompt")
+	return w.Engine.Tokenize(ctx, r)
 }
 
 func (w watched) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {

@@ -61,7 +61,11 @@ func (m *meter) place(ctx context.Context, p Place, files []fim.File, tokens int
 		return nil, err
 	}
 	left, wanted := tokens-used-begun, 0
-	for _, f := range files {
+	files = bound(files, tokens)
+	for _, f := range slices.Backward(files) {
+		if wanted >= tokens/4 {
+			break
+		}
 		n, err := m.cachedCount(ctx, f.Marked())
 		if err != nil {
 			return nil, err
@@ -80,6 +84,21 @@ func (m *meter) place(ctx context.Context, p Place, files []fim.File, tokens int
 		return nil, err
 	}
 	return a, nil
+}
+
+// maxRatio is more than the bytes per token of any text but long runs of one character.
+const maxRatio = 16
+
+// bound cuts files that are certainly longer than a number of tokens: to tokenize many
+// megabytes takes seconds, and only the beginning of a file is used.
+func bound(files []fim.File, tokens int) []fim.File {
+	out := slices.Clone(files)
+	for i, f := range out {
+		if most := tokens * maxRatio; len(f.Text) > most {
+			out[i].Text = f.Text[:runeAt(f.Text, most)]
+		}
+	}
+	return out
 }
 
 // choose returns the last files that fit in n tokens together, and the beginning of

@@ -14,7 +14,7 @@ import (
 type Options struct {
 	Files      []fim.File    // part of every prompt, the most important last
 	Tokens     int           // limit of a prompt [8192, or less if the context is smaller]
-	MaxTokens  int           // limit of a completion [128]
+	MaxTokens  int           // limit of a completion [128]; half of the context at most
 	PromptTime time.Duration // limit of prefill while the user waits; a longer prompt is prefilled when idle [none]
 	Time       time.Duration // limit of decoding, after which the current line is the last [none]
 	Idle       time.Duration // idle time before the next prompt is prefilled [never]
@@ -46,6 +46,7 @@ type Session struct {
 	mu      sync.Mutex
 	layout  *fim.Layout   // nil until the first request
 	tokens  int           // limit of a prompt
+	answer  int           // limit of a completion
 	pace    time.Duration // prefill time of one token; 0 while unknown
 	ring    ring
 	cache   cache
@@ -268,7 +269,10 @@ func (s *Session) try(ctx context.Context, p Place, indented bool, temperature f
 		if err != nil {
 			return err
 		}
-		r.MaxTokens, r.Temperature, r.N = &s.o.MaxTokens, &temperature, len(outputs)
+		s.mu.Lock()
+		answer := s.answer
+		s.mu.Unlock()
+		r.MaxTokens, r.Temperature, r.N = &answer, &temperature, len(outputs)
 		r.Lookup = engine.LookupCopies
 		err = s.run(ctx, r, outputs)
 		limit := engine.OverflowOf(err).Limit
@@ -276,15 +280,19 @@ func (s *Session) try(ctx context.Context, p Place, indented bool, temperature f
 			return err
 		}
 		s.mu.Lock() // the context is smaller than the engine reported
-		s.tokens = s.room(limit)
+		s.divide(limit)
 		delete(s.anchors, p.File)
 		s.mu.Unlock()
 	}
 }
 
-// room returns the limit of a prompt in a context of limit tokens. The completion and
-// the text typed before the excerpts move need room too.
-func (s *Session) room(limit int) int { return max(1, min(s.o.Tokens, (limit-s.o.MaxTokens)*3/4)) }
+// divide divides a context of limit tokens between prompt and completion. The completion
+// gets at most half: without a prompt it is worthless. The text typed before the excerpts
+// move needs room too. The caller holds the lock.
+func (s *Session) divide(limit int) {
+	s.answer = max(1, min(s.o.MaxTokens, limit/2))
+	s.tokens = max(1, min(s.o.Tokens, (limit-s.answer)*3/4))
+}
 
 // request builds the request for a place; anchor.infill explains indented.
 func (s *Session) request(ctx context.Context, p Place, indented bool) (engine.CompletionRequest, error) {
@@ -340,9 +348,9 @@ func (s *Session) prepare(ctx context.Context) (fim.Layout, error) {
 	limit := s.engine.Info().ContextLength
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.layout, s.tokens = &layout, s.o.Tokens
+	s.layout, s.tokens, s.answer = &layout, s.o.Tokens, s.o.MaxTokens
 	if limit > 0 {
-		s.tokens = s.room(limit)
+		s.divide(limit)
 	}
 	return layout, nil
 }

@@ -523,3 +523,32 @@ func TestPosition(t *testing.T) {
 		t.Errorf("a cursor outside the text gives %v", err)
 	}
 }
+
+// TestLongFiles checks that of a long file only a part that a prompt can hold is tokenized.
+func TestLongFiles(t *testing.T) {
+	e := enginetest.Says("z")
+	long := strings.Repeat("func a() {}\n", 1<<16)
+	s := session(t, e, Options{Tokens: 400, Files: []fim.File{{Name: "a.go", Text: long}, {Name: "b.go", Text: long}}})
+	complete(t, s, at(t, "c.go", "package c¦\n"))
+	if r := completions(e)[0]; !strings.HasPrefix(r.Prompt, "+++++ b.go\nfunc a() {}\n") || size(t, e, r) > 400 {
+		t.Errorf("prompt %q", r.Prompt)
+	}
+	for _, r := range e.Requests() {
+		if r.Tokenize != nil && r.Tokenize.Text != nil && len(*r.Tokenize.Text) > 400*maxRatio+100 {
+			t.Errorf("%d bytes are tokenized", len(*r.Tokenize.Text))
+		}
+	}
+}
+
+// TestLongAnswer checks that a large limit of a completion leaves room for the prompt.
+func TestLongAnswer(t *testing.T) {
+	text := strings.Repeat("func a() {}\n", 10)
+	for _, limit := range []int{100, 1900, 2000, 100_000} {
+		e := enginetest.Says("z")
+		e.About.ContextLength = 2000
+		complete(t, session(t, e, Options{MaxTokens: limit}), at(t, "c.go", text+"¦\n"))
+		if r := completions(e)[0]; r.Prompt != text || *r.MaxTokens != min(limit, 1000) {
+			t.Errorf("limit %d: prompt %q, %d tokens of answer", limit, r.Prompt, *r.MaxTokens)
+		}
+	}
+}
