@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/math"
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/render/latex"
@@ -100,10 +101,7 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 	r, err := math.Solve(ctx, e, p, s.watch)
 	con.Erase()
 	if err = errors.Join(err, s.failed); err != nil {
-		if s.sheet != nil {
-			err = errors.Join(err, s.sheet.Close())
-		}
-		return con.Fail(err)
+		return con.Fail(errors.Join(err, s.close()))
 	}
 	if con.JSON {
 		err = solvedJSON(con, r)
@@ -119,8 +117,23 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 
 // noAnswer says that there is none, and what to do.
 func noAnswer(r math.Result) string {
-	if r.Solution.Cut() {
+	where := "the solution"
+	if r.Votes > 1 {
+		where = fmt.Sprintf("%d solutions", r.Votes)
+	}
+	switch reason := r.Solution.Reason; {
+	case reason == engine.FinishRefusal:
+		return "No answer found: the model refuses. State the question differently, or name another model with -m."
+	case r.Cut > 0 && reason != engine.FinishStop && reason != engine.FinishLength && reason != engine.FinishModelLength:
+		return fmt.Sprintf("No answer found in %s: %s.", where, chat.CutOff(reason, 0))
+	case r.Cut > 1 && r.Cut == r.Votes:
+		return fmt.Sprintf("No answer found: all %s are cut off. Allow more tokens with --max-tokens or --context.", where)
+	case r.Cut > 0 && r.Votes > 1:
+		return fmt.Sprintf("No answer found in %s, %d of them cut off. Allow more tokens with --max-tokens or --context.", where, r.Cut)
+	case r.Cut > 0:
 		return "No answer found: the solution is cut off. Allow more tokens with --max-tokens or --context."
+	case r.Votes > 1:
+		return fmt.Sprintf("No answer found in %s. State the question more precisely, or name another model with -m.", where)
 	}
 	return "No answer found in the solution. State the question more precisely, or try --votes 8."
 }
@@ -132,7 +145,7 @@ type solving struct {
 	v      solve
 	show   show
 	began  time.Time
-	sheet  console.Sheet // of the solution; nil before its first piece
+	sheet  console.Sheet // of the solution; nil before its first piece and after the last
 	failed error         // of the output
 }
 
@@ -152,6 +165,7 @@ func (s *solving) watch(m *math.Session, event engine.Event) {
 		if len(m.Solutions) > 1 {
 			s.count(m)
 		} else if !s.con.JSON {
+			s.failed = errors.Join(s.failed, s.close()) // a notice begins a line
 			s.show.finish(e, false)
 		}
 	default:
@@ -164,6 +178,16 @@ func (s *solving) print(text string) error {
 		s.sheet = s.con.Sheet(s.v.raw)
 	}
 	return s.sheet.Print(text)
+}
+
+// close ends the solution's text.
+func (s *solving) close() error {
+	if s.sheet == nil {
+		return nil
+	}
+	sheet := s.sheet
+	s.sheet = nil
+	return sheet.Close()
 }
 
 // count shows the votes so far.
@@ -185,10 +209,8 @@ func (s *solving) solved(r math.Result) error {
 			return err
 		}
 	}
-	if s.sheet != nil {
-		if err := s.sheet.Close(); err != nil {
-			return err
-		}
+	if err := s.close(); err != nil {
+		return err
 	}
 	if r.Answer.How == math.None {
 		return nil
@@ -224,9 +246,10 @@ func solvedJSON(con *console.Console, r math.Result) error {
 		Label    math.Label `json:"label"`
 		Agree    int        `json:"agree"`
 		Votes    int        `json:"votes"`
+		CutVotes int        `json:"cut_votes"` // of these solutions, those that were cut off
 		Tally    []group    `json:"tally"`
 		Check    *check     `json:"check"`
-	}{Solution: r.Solution.Text, Cut: r.Solution.Cut(), Label: r.Label, Agree: r.Agree, Votes: r.Votes, Tally: []group{}}
+	}{Solution: r.Solution.Text, Cut: r.Solution.Cut(), Label: r.Label, Agree: r.Agree, Votes: r.Votes, CutVotes: r.Cut, Tally: []group{}}
 	if r.Answer.How != math.None {
 		out.Answer = &r.Answer.Text
 	}

@@ -157,6 +157,7 @@ type Result struct {
 	Solution Solution
 	Agree    int // number of solutions with this answer
 	Votes    int // number of counted solutions
+	Cut      int // how many of them were cut off
 	Label    Label
 	Check    *Check // nil if the answer cannot be verified
 	Groups   []Group
@@ -166,7 +167,7 @@ type Result struct {
 // that computation confirms.
 func (s *Session) Result() Result {
 	groups := s.Tally.Groups()
-	r := Result{Votes: s.Tally.Counted(), Groups: groups, Label: Unchecked}
+	r := Result{Votes: s.Tally.Counted(), Cut: s.Tally.cut, Groups: groups, Label: Unchecked}
 	if len(groups) == 0 {
 		r.Solution = s.Solutions[s.Leading()]
 		return r

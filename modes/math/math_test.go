@@ -132,9 +132,11 @@ func TestCutOff(t *testing.T) {
 		{"the context is full", []ended{{"That makes 72 clips in to", engine.FinishModelLength}}, "72", true, Unchecked, "solution cut off · unchecked"},
 		{"without a number", []ended{{"Let us see. 48 +", length}}, "", true, Unchecked, "solution cut off"},
 		{"refusal", []ended{{"No, not in 5 years.", engine.FinishRefusal}}, "", false, Unchecked, ""},
-		{"a complete one wins", []ended{{"That makes 72 clips in to", length}, {"That makes 72 clips in to", length}, {`\boxed{8}`, stop}}, "8", false, Unchecked, "1 of 3 agree · unchecked"},
-		{"cut ones break a tie", []ended{{`\boxed{8}`, stop}, {`\boxed{72}`, stop}, {"That makes 72 clips in to", length}}, "72", false, Unchecked, "2 of 3 agree · unchecked"},
-		{"cut ones are no majority", []ended{{"That makes 72 clips in to", length}, {"72 clips in", length}}, "72", true, Unchecked, "2 of 2 agree · solution cut off · unchecked"},
+		{"a complete one wins", []ended{{"That makes 72 clips in to", length}, {"That makes 72 clips in to", length}, {`\boxed{8}`, stop}}, "8", false, Unchecked, "1 of 3 agree · 2 cut off · unchecked"},
+		{"cut ones break a tie", []ended{{`\boxed{8}`, stop}, {`\boxed{72}`, stop}, {"That makes 72 clips in to", length}}, "72", false, Unchecked, "2 of 3 agree · 1 cut off · unchecked"},
+		{"cut ones and none", []ended{{"That makes 72 clips in to", length}, {"Let us see.", stop}}, "72", true, Unchecked, "1 of 2 agree · 1 cut off · solution cut off · unchecked"},
+		{"all cut ones without an answer", []ended{{"Let us see.", length}, {"Let us", length}}, "", true, Unchecked, "0 of 2 agree · all cut off"},
+		{"cut ones are no majority", []ended{{"That makes 72 clips in to", length}, {"72 clips in", length}}, "72", true, Unchecked, "2 of 2 agree · all cut off · unchecked"},
 	} {
 		s := NewSession(Problem{Votes: len(test.solutions)})
 		for i, v := range test.solutions {

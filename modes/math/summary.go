@@ -12,8 +12,15 @@ func (r Result) Evidence() string {
 	if r.Votes > 1 {
 		parts = append(parts, fmt.Sprintf("%d of %d agree", r.Agree, r.Votes))
 	}
-	if r.Solution.Cut() {
-		parts = append(parts, "solution cut off")
+	if several := r.Votes > 1; several && r.Cut == r.Votes {
+		parts = append(parts, "all cut off")
+	} else {
+		if several && r.Cut > 0 {
+			parts = append(parts, fmt.Sprintf("%d cut off", r.Cut))
+		}
+		if r.Solution.Cut() {
+			parts = append(parts, "solution cut off")
+		}
 	}
 	switch {
 	case r.Answer.How == None:

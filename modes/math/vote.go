@@ -27,10 +27,14 @@ type Tally struct {
 	groups    []Group
 	solutions map[int]Solution // those with an answer
 	none      int              // solutions without an answer
+	cut       int              // solutions that were cut off, with an answer or without
 }
 
 // Add counts the answer of a solution.
 func (t *Tally) Add(choice int, s Solution) {
+	if s.Cut() {
+		t.cut++
+	}
 	if s.Answer.How == None {
 		t.none++
 		return
