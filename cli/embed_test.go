@@ -37,6 +37,7 @@ func TestEmbedInput(t *testing.T) {
 		{"blank", " \n\n", nil, nil, fault.ExitUsage, "no text to embed"},
 		{"too long", "a\nb\n" + long + "\nc\n", nil, []int{0, 1}, fault.ExitModel, "line 3 has 62 tokens and the context holds 20"},
 		{"cut", "a\n" + long + "\nc\n", []string{"--truncate"}, []int{0, 1, 2}, 0, ""},
+		{"dimension", "a\n", []string{"--dimension", "9"}, nil, fault.ExitUsage, "invalid --dimension 9: the vectors of script have 4 components"},
 		{"long query", "a\n", []string{"--similarity", long}, nil, fault.ExitModel, "the text of --similarity has 62 tokens"},
 		{"long pair", "", []string{"--similarity", long, "--similarity", "b"}, nil, fault.ExitModel, "a text of --similarity has 62 tokens"},
 	} {

@@ -170,7 +170,7 @@ func TestEachLine(t *testing.T) {
 	if err != nil || !ended || len(lines) != 4 || lines[0] != "a" || lines[1] != "" || len(lines[2]) != 200_000 || lines[3] != "c" {
 		t.Errorf("%d lines, %v, %v", len(lines), ended, err)
 	}
-	if _, _, err := collect(t.Context(), io.MultiReader(strings.NewReader("a\n"), endless{})); err == nil || !strings.Contains(err.Error(), "a line is longer than") {
+	if _, _, err := collect(t.Context(), io.MultiReader(strings.NewReader("a\n"), endless{})); err == nil || !strings.Contains(err.Error(), "line 2 is longer than") {
 		t.Errorf("got %v", err)
 	}
 	stopped := errors.New("stopped")

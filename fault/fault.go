@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -151,7 +152,8 @@ func ExitCode(err error) int {
 // Explain returns what to show for err: a sentence on what went wrong, and one
 // on what to do, which may be empty.
 func Explain(err error) (message, advice string) {
-	message = err.Error()
+	// A writer that has failed fails again when it is flushed or closed.
+	message = strings.Join(slices.Compact(strings.Split(err.Error(), "\n")), "\n")
 	if errors.Is(err, context.DeadlineExceeded) {
 		message = "timed out: " + message
 	}

@@ -55,6 +55,7 @@ func TestExplain(t *testing.T) {
 		{Errorf(Closed, "the engine is closed"), "the engine is closed.", "Try again."},
 		{&Error{Kind: Closed, Msg: "why?", Advice: "Wait"}, "why?", "Wait."},
 		{fmt.Errorf("load x: %w", Advise(io.EOF, "Use %s.", "y")), "load x: EOF.", "Use y."},
+		{errors.Join(io.ErrShortWrite, io.ErrShortWrite), "short write.", ""},
 		{fmt.Errorf("ask: %w", context.DeadlineExceeded), "timed out: ask: context deadline exceeded.", ""},
 	} {
 		message, advice := Explain(c.err)

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +70,9 @@ bise complete --cursor 120 <main.go`,
 }
 
 func runComplete(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, v complete, args []string) error {
+	if err := flags.AtLeastOne(v.cmd, "max-tokens", v.maxTokens); err != nil {
+		return err
+	}
 	in := input.New(con)
 	p, err := place(ctx, con, v, in, args)
 	if err != nil {
@@ -82,8 +86,8 @@ func runComplete(ctx context.Context, con *console.Console, lib *library.Library
 		}
 		files = append(files, fim.File{Name: path, Text: text})
 	}
-	if v.maxTokens < 0 || v.time < 0 {
-		return fault.Errorf(fault.Usage, "--max-tokens and --time must not be negative")
+	if v.time < 0 {
+		return fault.Errorf(fault.Usage, "--time must not be negative")
 	}
 	o, err := v.load.Options(conf)
 	if err != nil {
@@ -175,6 +179,9 @@ func place(ctx context.Context, con *console.Console, v complete, in *attach.Rea
 		if v.cursor < 0 || v.cursor > len(text) {
 			return code.Place{}, fault.Errorf(fault.Usage, "invalid --cursor %d: the text has %s", v.cursor, units.Plural(len(text), "byte"))
 		}
+		if v.cursor < len(text) && !utf8.RuneStart(text[v.cursor]) {
+			return code.Place{}, fault.Errorf(fault.Usage, "invalid --cursor %d: byte %d is within a character", v.cursor, v.cursor)
+		}
 		return code.Place{Text: text, At: v.cursor}, nil
 	}
 	path, line, column, err := parsePlace(args[0])
@@ -203,11 +210,12 @@ func parsePlace(s string) (path string, line, column int, err error) {
 	}
 	line, err = strconv.Atoi(m[2])
 	if err == nil && m[3] != "" {
-		if column, err = strconv.Atoi(m[3]); column == 0 {
-			err = strconv.ErrRange
-		}
+		column, err = strconv.Atoi(m[3])
 	}
-	if err != nil || line == 0 {
+	switch {
+	case err != nil:
+		return "", 0, 0, fault.Errorf(fault.Usage, "invalid position %q: the number is too large", s)
+	case line == 0 || m[3] != "" && column == 0:
 		return "", 0, 0, fault.Errorf(fault.Usage, "invalid position %q: lines and columns start at 1", s)
 	}
 	return m[1], line, column, nil

@@ -18,6 +18,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/units"
 )
 
 // An embedding is a line of the output of bise embed.
@@ -47,7 +48,7 @@ its index, from 0, and its embedding. Empty lines are skipped.
 
 With --similarity, print a score and the text instead, the most similar text first. The
 score is the cosine of the embeddings, at most 1. Given twice, --similarity compares its
-two texts and prints one number.`,
+two texts and prints one number; piped input is then not read.`,
 		Example: `bise embed -m e5-mistral README.md
 bise embed -m e5-mistral <questions.txt >vectors.jsonl
 bise embed --similarity "How do I undo a commit?" --top 3 <questions.txt
@@ -175,12 +176,24 @@ func (v *embed) compare(ctx context.Context, con *console.Console, open func() (
 func vectors(ctx context.Context, e engine.Engine, r engine.EmbedRequest) ([][]float32, error) {
 	got, err := e.Embed(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, nameDimension(err, r.Dimension, e)
 	}
 	if len(got.Vectors) != len(r.Input) {
 		return nil, fmt.Errorf("embed %d texts: %d vectors came back", len(r.Input), len(got.Vectors))
 	}
 	return got.Vectors, nil
+}
+
+// nameDimension makes the error of vectors that have fewer components name the flag.
+func nameDimension(err error, n int, e engine.Engine) error {
+	if n == 0 || fault.KindOf(err) != fault.Invalid {
+		return err
+	}
+	about := e.Info()
+	if size := about.EmbeddingSize; size > 0 && n > size {
+		return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("invalid --dimension %d: the vectors of %s have %s", n, about.Model, units.Plural(size, "component")), Cause: err}
+	}
+	return err
 }
 
 // nameLong makes the error of a text that is too long name the text.

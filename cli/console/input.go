@@ -69,8 +69,8 @@ func EachLine(ctx context.Context, r io.Reader, do func(line []byte, more bool) 
 	defer close(stop)
 	go func() {
 		in := bufio.NewReaderSize(r, 1<<16)
-		for {
-			line, err := readLine(in)
+		for n := 1; ; n++ {
+			line, err := readLine(in, n)
 			select {
 			case lines <- read{line, in.Buffered() > 0, err}:
 			case <-stop:
@@ -99,15 +99,15 @@ func EachLine(ctx context.Context, r io.Reader, do func(line []byte, more bool) 
 	}
 }
 
-// readLine reads a line, without its end.
-func readLine(r *bufio.Reader) ([]byte, error) {
+// readLine reads line n, without its end.
+func readLine(r *bufio.Reader, n int) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
 		switch {
 		case len(line) > maxLine:
-			return nil, &fault.Error{Kind: fault.Usage, Msg: "a line is longer than " + units.Size(maxLine), Advice: "Split it into shorter lines."}
+			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("line %d is longer than %s", n, units.Size(maxLine)), Advice: "Split it into shorter lines."}
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(line) > 0, err == nil:

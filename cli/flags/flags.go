@@ -87,6 +87,14 @@ func OneOf[T ~string](flag, value string, allowed ...T) (T, error) {
 	return "", Invalid(flag, value, names...)
 }
 
+// AtLeastOne checks a flag with a number, if it is given: 0 is no value of it.
+func AtLeastOne(cmd *cobra.Command, flag string, n int) error {
+	if n >= 1 || !cmd.Flags().Changed(flag) {
+		return nil
+	}
+	return fault.Errorf(fault.Usage, "invalid --%s %d: want at least 1", flag, n)
+}
+
 // Invalid returns the error of a flag's value that is not allowed.
 func Invalid(flag, value string, allowed ...string) error {
 	list := strings.Join(allowed, ", ")

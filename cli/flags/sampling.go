@@ -45,6 +45,9 @@ func (s *Sampling) Options(c config.Sampling) (engine.Sampling, error) {
 
 // Over are the flags and, where those are not given, other settings.
 func (s *Sampling) Over(r engine.Sampling) (engine.Sampling, error) {
+	if err := AtLeastOne(s.cmd, "max-tokens", s.maxTokens); err != nil {
+		return r, err
+	}
 	f := s.cmd.Flags()
 	if f.Changed("stop") {
 		r.Stop = s.stop

@@ -13,7 +13,6 @@ import (
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/lsp"
 	"github.com/bise-sh/bise/modes/code"
@@ -43,8 +42,8 @@ Helix, Emacs, Kakoune and Zed.`,
 		Example: `bise lsp -m codestral`,
 		Args:    flags.Args(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if maxTokens < 0 {
-				return fault.Errorf(fault.Usage, "--max-tokens must not be negative")
+			if err := flags.AtLeastOne(cmd, "max-tokens", maxTokens); err != nil {
+				return err
 			}
 			o, err := load.Options(conf)
 			if err != nil {
