@@ -124,7 +124,10 @@ func (e *Engine) run(ctx context.Context, make func() (*scheduler.Job, error), y
 }
 
 // Tokenize gives the token ids of a text or of a whole request.
-func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+func (e *Engine) Tokenize(ctx context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+	if ctx.Err() != nil {
+		return engine.Tokens{}, context.Cause(ctx)
+	}
 	release, err := e.use()
 	if err != nil {
 		return engine.Tokens{}, err
@@ -168,6 +171,9 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 		out.IDs = []token{}
 	}
 	for i, id := range ids {
+		if i%4096 == 0 && ctx.Err() != nil {
+			return engine.Tokens{}, context.Cause(ctx)
+		}
 		out.Pieces[i] = string(e.vocab.Piece(id))
 	}
 	return out, nil

@@ -29,7 +29,11 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*scheduler
 		return nil, err
 	}
 	if r.Overflow == engine.OverflowError || len(r.Messages) == 1 {
-		if err := e.rejectTooLong(p); err != nil {
+		texts := make([]string, len(p.Segments))
+		for i, s := range p.Segments {
+			texts[i] = s.Text
+		}
+		if err := e.rejectTooLong(texts...); err != nil {
 			return nil, err
 		}
 	}
@@ -77,13 +81,13 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*scheduler
 // rejectTooLong rejects a prompt that cannot fit even if every token were the longest of
 // the vocabulary. Tokenizing many megabytes only to count them takes seconds, so the
 // error gives an estimate.
-func (e *Engine) rejectTooLong(p prompt.Prompt) error {
+func (e *Engine) rejectTooLong(texts ...string) error {
 	const sample = 64 << 10 // bytes
 	bytes, longest := 0, ""
-	for _, s := range p.Segments {
-		bytes += len(s.Text)
-		if len(s.Text) > len(longest) {
-			longest = s.Text
+	for _, s := range texts {
+		bytes += len(s)
+		if len(s) > len(longest) {
+			longest = s
 		}
 	}
 	limit := e.scheduler.Bound()
@@ -110,6 +114,9 @@ func (e *Engine) layOutTokens(r *engine.ChatRequest) ([]token, []imagePart, erro
 // completionJob makes a job of a completion or an infill request.
 func (e *Engine) completionJob(ctx context.Context, r *engine.CompletionRequest) (*scheduler.Job, error) {
 	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	if err := e.rejectTooLong(r.Prompt, r.Suffix); err != nil {
 		return nil, err
 	}
 	ids, err := e.fill(r)
