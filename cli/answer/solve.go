@@ -124,7 +124,7 @@ func noAnswer(r math.Result) string {
 	switch reason := r.Solution.Reason; {
 	case reason == engine.FinishRefusal:
 		return "No answer found: the model refuses. State the question differently, or name another model with -m."
-	case r.Cut > 0 && reason != engine.FinishStop && reason != engine.FinishLength && reason != engine.FinishModelLength:
+	case r.Cut > 0 && reason != engine.FinishStop && !reason.IsCutOff():
 		return fmt.Sprintf("No answer found in %s: %s.", where, chat.CutOff(reason, 0))
 	case r.Cut > 1 && r.Cut == r.Votes:
 		return fmt.Sprintf("No answer found: all %s are cut off. Allow more tokens with --max-tokens or --context.", where)
@@ -246,7 +246,7 @@ func solvedJSON(con *console.Console, r math.Result) error {
 		Label    math.Label `json:"label"`
 		Agree    int        `json:"agree"`
 		Votes    int        `json:"votes"`
-		CutVotes int        `json:"cut_votes"` // of these solutions, those that were cut off
+		CutVotes int        `json:"cut_votes"` // how many of them were cut off
 		Tally    []group    `json:"tally"`
 		Check    *check     `json:"check"`
 	}{Solution: r.Solution.Text, Cut: r.Solution.Cut(), Label: r.Label, Agree: r.Agree, Votes: r.Votes, CutVotes: r.Cut, Tally: []group{}}

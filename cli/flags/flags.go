@@ -87,7 +87,7 @@ func OneOf[T ~string](flag, value string, allowed ...T) (T, error) {
 	return "", Invalid(flag, value, names...)
 }
 
-// AtLeastOne checks a flag with a number, if it is given: 0 is no value of it.
+// AtLeastOne checks a flag with a number, if it is given: it must not be 0.
 func AtLeastOne(cmd *cobra.Command, flag string, n int) error {
 	if n >= 1 || !cmd.Flags().Changed(flag) {
 		return nil
