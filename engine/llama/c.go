@@ -169,8 +169,13 @@ func (m *model) eos() token         { return token(C.llama_vocab_eos(m.v)) }
 func (m *model) addBOS() bool       { return bool(C.llama_vocab_get_add_bos(m.v)) }
 func (m *model) addEOS() bool       { return bool(C.llama_vocab_get_add_eos(m.v)) }
 
-// endsTexts reports whether a text to embed ends with the EOS token.
-func (m *model) endsTexts() bool { return m.addEOS() && m.eos() >= 0 }
+// textEnd is the token that ends a text to embed; negative: none.
+func (m *model) textEnd() token {
+	if !m.addEOS() {
+		return -1
+	}
+	return m.eos()
+}
 
 // special reports whether the token is one that text must not become.
 func (m *model) special(id token) bool {

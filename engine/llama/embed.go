@@ -4,7 +4,6 @@ package llama
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/local"
@@ -19,7 +18,7 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 		return engine.Embeddings{}, err
 	}
 	defer release()
-	texts, total, err := local.EmbedTokens(r, c.m.embedding(), e.scheduler.Bound(), c.m.endsTexts(), e.textTokens)
+	texts, total, err := local.EmbedTokens(r, c.m.embedding(), e.scheduler.Bound(), c.m.bos(), c.m.textEnd(), e.begun)
 	if err != nil {
 		return engine.Embeddings{}, err
 	}
@@ -69,7 +68,7 @@ func (e *Engine) useToEmbed() (release func(), err error) {
 	}
 	if !e.info.Can.Embed {
 		release()
-		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling layer: it cannot embed text", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
+		return nil, local.NoPooling(e.name)
 	}
 	return release, nil
 }
@@ -85,19 +84,6 @@ func (e *Engine) vectors(ctx context.Context, texts [][]token) (vectors [][]floa
 		return err
 	})
 	return vectors, err
-}
-
-// textTokens returns a text's tokens with the BOS and EOS tokens that the model expects.
-func (e *Engine) textTokens(text string) []token {
-	m := e.instance.m
-	ids := e.begun(text)
-	if m.endsTexts() {
-		ids = append(ids, m.eos())
-	}
-	if len(ids) == 0 {
-		ids = append(ids, max(0, m.bos()))
-	}
-	return ids
 }
 
 // together returns how many texts, from the first on, fit one batch.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/local"
-	"github.com/bise-sh/bise/fault"
 )
 
 // Embed returns the vectors of texts, of length 1, with the pooling of the model.
@@ -20,9 +19,9 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (out engine.E
 	}
 	defer done()
 	if !e.info.Can.Embed {
-		return out, fault.Advise(fault.Errorf(fault.Unsupported, "%s has no pooling layer: it cannot embed text", e.name), "Use an embedding model, such as E5 Mistral.")
+		return out, local.NoPooling(e.name)
 	}
-	texts, total, err := local.EmbedTokens(r, e.info.EmbeddingSize, e.limit(), e.endsTexts(), e.textTokens)
+	texts, total, err := local.EmbedTokens(r, e.info.EmbeddingSize, e.limit(), e.ends.bos, e.textEnd(), e.begun)
 	if err != nil {
 		return out, err
 	}
@@ -53,17 +52,10 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (out engine.E
 	return out, nil
 }
 
-// textTokens returns a text's tokens with the BOS and EOS tokens that the model expects.
-func (e *Engine) textTokens(text string) []int32 {
-	ids := e.begun(text)
-	if e.endsTexts() {
-		ids = append(ids, e.ends.eos)
+// textEnd is the token that ends a text to embed; negative: none.
+func (e *Engine) textEnd() int32 {
+	if !e.ends.addEOS {
+		return -1
 	}
-	if len(ids) == 0 {
-		ids = append(ids, max(0, e.ends.bos))
-	}
-	return ids
+	return e.ends.eos
 }
-
-// endsTexts reports whether a text to embed ends with the EOS token.
-func (e *Engine) endsTexts() bool { return e.ends.addEOS && e.ends.eos >= 0 }
