@@ -102,10 +102,8 @@ func (v *evaluation) checkHTML(cases string) error {
 	if v.html == "" {
 		return nil
 	}
-	if a, err := os.Stat(v.html); err == nil {
-		if b, err := os.Stat(cases); err == nil && os.SameFile(a, b) {
-			return fault.Errorf(fault.Usage, "--html names the file of the cases")
-		}
+	if same(v.html, cases) {
+		return fault.Errorf(fault.Usage, "--html names the file of the cases")
 	}
 	if _, err := os.Stat(filepath.Dir(v.html)); err != nil {
 		return attach.ReadError(filepath.Dir(v.html), err)

@@ -1,9 +1,6 @@
 package code
 
-import (
-	"strings"
-	"unicode"
-)
+import "strings"
 
 // A scope limits the indentation of lines.
 type scope struct {
@@ -90,10 +87,8 @@ func (b *block) add(line string) end {
 // loops and conditions, but nothing else.
 func enclosing(before string, floor int) (least int, header string) {
 	for in := floor; in > 0; {
-		before = strings.TrimRightFunc(before, unicode.IsSpace)
-		start := strings.LastIndexByte(before, '\n') + 1
-		line := before[start:]
-		before = before[:start]
+		var line string
+		before, line = cutLastLine(before)
 		switch n := indentation(line); {
 		case line == "":
 			in = 0

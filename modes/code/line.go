@@ -25,6 +25,13 @@ func indentation(line string) int {
 	return n
 }
 
+// cutLastLine returns the last line of a text that is not blank, and what is before it.
+func cutLastLine(text string) (before, line string) {
+	text = strings.TrimRightFunc(text, unicode.IsSpace)
+	start := strings.LastIndexByte(text, '\n') + 1
+	return text[:start], text[start:]
+}
+
 const brackets = "()[]{}"
 
 // depth returns the number of open brackets after a line, given the number before it. A

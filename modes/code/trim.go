@@ -28,8 +28,7 @@ func newTrimmer(p Place) trimmer {
 		}
 	}
 	if c.head != "" {
-		last := strings.TrimRightFunc(c.before, unicode.IsSpace)
-		last = last[strings.LastIndexByte(last, '\n')+1:]
+		_, last := cutLastLine(c.before)
 		c.empty = last != "" && indentation(last) < indentation(c.head)
 		c.scope = c.scopeAt(indentation(c.head))
 	}

@@ -3,6 +3,7 @@
 package jsonl
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func Decode(line []byte, into any) error {
 	if !json.Valid(line) {
 		return syntax(line)
 	}
-	if first(line) != '{' {
+	if bytes.TrimLeft(line, " \t\r\n")[0] != '{' {
 		return errors.New("is not a JSON object")
 	}
 	err := json.Unmarshal(line, into)
@@ -48,14 +49,4 @@ func syntax(line []byte) error {
 		return errors.New("is not valid JSON: it ends too early")
 	}
 	return fmt.Errorf("is not valid JSON from character %d on", utf8.RuneCount(line[:e.Offset]))
-}
-
-// first is the first byte of a valid value.
-func first(line []byte) byte {
-	for _, b := range line {
-		if b != ' ' && b != '\t' && b != '\r' && b != '\n' {
-			return b
-		}
-	}
-	return 0
 }
